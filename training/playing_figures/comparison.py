@@ -37,7 +37,7 @@ from training.playing_figures.panel import STEPS_PER_QUARTER, panel, roll_of
 from training.playing_figures.phrases import Again, phrases_again
 from training.playing_figures.roll_net import net_accuracy, picture
 from training.playing_figures.strikes import strikes
-from training.playing_figures.style_share import led_share, style_share
+from training.playing_figures.style_share import led_by_chance, led_share, style_share
 from training.playing_figures.told_apart import accuracy
 
 LOTS = 5
@@ -82,6 +82,8 @@ SHARES = ("accuracy", "net")
 
 LED = "swing, bar lines reached by step"
 """Name of the share of bar lines to which the walking bass moves by one or two semitones."""
+LED_BY_CHANCE = "the same, its bars in random order"
+"""Name of that share by chance."""
 
 Windows = dict[int, dict[str, float]]
 Pictures = dict[int, npt.NDArray[np.float32]]
@@ -273,8 +275,8 @@ def _cell(name: str, value: float) -> str:
 def shares_of_styles(pieces: Sequence[Piece], play: PlayStyle) -> dict[str, float]:
     """Return for each named style the mean over `pieces` of the share of bars with its own figure, see `style_share`.
 
-    Under `LED` it returns the share of bar lines to which the walking bass moves by step, see `led_share`. Pieces whose
-    metre the device does not offer are left out.
+    Under `LED` it returns the share of bar lines to which the walking bass moves by step, see `led_share`, and under
+    `LED_BY_CHANCE` what that would be by chance. Pieces whose metre the device does not offer are left out.
     """
     listed = [piece for piece in pieces if Meter(*(piece.meters[0][1:] if piece.meters else (4, 4))).listed]
     judged = [judged_piece(piece) for piece in listed]
@@ -285,12 +287,13 @@ def shares_of_styles(pieces: Sequence[Piece], play: PlayStyle) -> dict[str, floa
             [style_share(style, roll, each.positions, each.bar) for roll, each in zip(rolls, judged, strict=True)]
         )
         if style == "swing":
-            found[LED] = _mean([led_share(roll, each.positions) for roll, each in zip(rolls, judged, strict=True)])
+            for name, led in ((LED, led_share), (LED_BY_CHANCE, led_by_chance)):
+                found[name] = _mean([led(roll, each.positions) for roll, each in zip(rolls, judged, strict=True)])
     return found
 
 
 def show_styles(corpus: str, pieces: Sequence[Piece], shares: dict[str, float]) -> None:
-    """Print the share of bars with the style's own figure, for each style on a line of its own, and that of `LED`."""
+    """Print the share of bars with each style's own figure on a line of its own, and the shares of steps (`LED`)."""
     click.echo(f"\n{corpus}, {len(pieces)} pieces: share of bars with the style's own figure\n")
     for style, share in shares.items():
         click.echo(f"{style:10} {_cell('own_figure', share)}")

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from device.settings.choices import Style
 from training.playing_figures.panel import STEPS_PER_QUARTER, Roll
 
+Keys = npt.NDArray[np.int64]
+
 LEAST_SOUNDING = 0.75
 """Share of a bar through which a sustained chord sounds."""
 
@@ -54,11 +56,27 @@ def led_share(hand: Roll, positions: npt.NDArray[np.int64]) -> float:
     Only bar lines that are struck within a beat of the strike before count. NaN if there are none. `positions` [T] is
     the step of each step's bar.
     """
+    before, after = _keys_beside_lines(hand, positions)
+    return float(np.mean(_is_step(after - before))) if len(after) else float("nan")
+
+
+def led_by_chance(hand: Roll, positions: npt.NDArray[np.int64]) -> float:
+    """Return what `led_share` would be if the bars of the hand were in a random order: the mean over all orders."""
+    before, after = _keys_beside_lines(hand, positions)
+    return float(np.mean(_is_step(after[:, None] - before[None, :]))) if len(after) else float("nan")
+
+
+def _keys_beside_lines(hand: Roll, positions: npt.NDArray[np.int64]) -> tuple[Keys, Keys]:
+    """Return the lowest keys [lines] of the strikes before and on the bar lines that `led_share` counts."""
     on = np.flatnonzero(hand.struck.any(axis=1))
     low = hand.struck[on].argmax(axis=1)
     line = np.flatnonzero((positions[on[1:]] == 0) & (np.diff(on) <= STEPS_PER_QUARTER)) + 1
-    moves = np.abs(low[line] - low[line - 1])
-    return float(np.mean((moves == 1) | (moves == 2))) if len(moves) else float("nan")
+    return low[line - 1], low[line]
+
+
+def _is_step(moves: Keys) -> npt.NDArray[np.bool_]:
+    """Return which moves, in semitones, are by step."""
+    return (np.abs(moves) == 1) | (np.abs(moves) == 2)
 
 
 def _walks(struck: npt.NDArray[np.bool_], bar: int) -> bool:

@@ -9,7 +9,7 @@ from training.corpora.pieces import BARE_NOTE_DTYPE
 from training.playing_figures.listener import distance, means_of
 from training.playing_figures.panel import Roll, roll_of
 from training.playing_figures.strikes import strikes, vendi
-from training.playing_figures.style_share import led_share, style_share
+from training.playing_figures.style_share import led_by_chance, led_share, style_share
 
 BARS = 24
 STEPS = 16 * BARS
@@ -88,3 +88,15 @@ def test_a_walking_bass_moves_on_every_beat_and_leads_to_the_bar_line() -> None:
         _, played, positions = scene(bar)
         assert style_share("swing", played, positions, 16) == share
         assert led_share(played, positions) == pytest.approx(led, nan_ok=True)
+
+
+def test_by_chance_a_bass_in_other_bars_leads_to_fewer_bar_lines() -> None:
+    struck = np.zeros((12, 128), bool)
+    # two bar lines, each reached by a semitone, and ten semitones apart
+    for step, key in ((0, 49), (4, 50), (7, 59), (8, 60)):
+        struck[step, key] = True
+    led = Roll(struck, struck)
+    positions = np.arange(12) % 4
+    assert led_share(led, positions) == 1.0
+    assert led_by_chance(led, positions) == 0.5
+    assert np.isnan(led_by_chance(Roll(struck[:1], struck[:1]), positions[:1]))
