@@ -205,6 +205,72 @@ def test_nothing_is_cut_off_and_panic_is_always_there(view: Chromium, width: int
         page.size(390, 844, phone=True)
 
 
+@pytest.mark.parametrize("view", VIEWS, indirect=True)
+def test_letters_of_twice_the_size_fit_into_a_narrow_phone(view: Chromium) -> None:
+    view.size(360, 640, phone=True)
+    view.script("document.documentElement.style.fontSize = '200%'")
+    try:
+        assert view.script("return document.documentElement.scrollWidth") <= 360
+    finally:
+        view.script("document.documentElement.style.fontSize = ''")
+        view.size(390, 844, phone=True)
+
+
+@pytest.mark.parametrize(("width", "height"), [(740, 360), (844, 390), (1280, 720), (768, 1024), (360, 640)])
+def test_the_first_switches_are_seen_without_a_movement(page: Chromium, width: int, height: int) -> None:
+    page.size(width, height, phone=width < 1000)
+    page.script("window.scrollTo(0, 0)")
+    seen = (
+        "const {left, right, top, bottom} = document.getElementById(arguments[0]).getBoundingClientRect();"
+        "return [[left + 5, top + 5], [right - 5, bottom - 5]]"
+        ".every(([x, y]) => document.elementFromPoint(x, y)?.id === arguments[0])"
+    )
+    try:
+        for switch in ("arm", "hold", "panic"):
+            assert page.script(seen, switch), switch
+    finally:
+        page.size(390, 844, phone=True)
+
+
+STATUS = """
+const now = {state: 'waiting', message: 'waiting for a piano', tempo: null, beat: null, lock: null, chord: null,
+  audio: {level_db: null, port: null}, midi: {}, heard: [], steering: null, ...arguments[0]};
+status(now);
+"""
+"""Shows a status, as if the box had sent it. The box soon sends its own, so the same script also reads the page."""
+
+
+def test_a_right_hand_without_sound_has_no_level_and_is_not_too_loud(page: Chromium) -> None:
+    shown = STATUS + "return ['level', 'clip'].map((id) => document.getElementById(id).getClientRects().length > 0)"
+    assert page.script(shown, {}) == [False, False]
+    assert page.script(shown, {"audio": {"level_db": -20.0}}) == [True, False]
+    assert page.script(shown, {"audio": {"level_db": 0.0}}) == [True, True]
+
+
+def test_a_box_that_waits_leads_to_its_ports_and_its_switches_look_as_if_they_did_nothing(page: Chromium) -> None:
+    look = """
+    const style = (id) => getComputedStyle(document.getElementById(id));
+    const look = (id) => style(id).color + style(id).borderTopStyle;
+    const link = document.getElementById('elsewhere');
+    return [look('arm'), link.hidden, link.hash];
+    """
+    waiting, hidden, leads_to = page.script(STATUS + look, {})
+    assert (hidden, leads_to) == (False, "#setup")
+    page.shown("elsewhere", False)
+    until(lambda: page.at("arm").is_enabled(), "the box plays")
+    assert page.script(look)[0] != waiting
+
+
+def test_dates_are_written_as_the_browser_writes_them(site: DemoSite, page: Chromium) -> None:
+    agent = page.script("return navigator.userAgent")
+    page.driver.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en-GB"})
+    try:
+        page.open(site.address, site.cookie)
+        assert page.script("return day('2026-11-27T12:00:00')") == "27 Nov 2026"
+    finally:
+        page.driver.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en-US"})
+
+
 def test_everything_can_be_done_by_keyboard(site: DemoSite, browser: Chromium) -> None:
     browser.open(site.address)
     browser.shown("login")

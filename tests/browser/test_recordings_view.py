@@ -48,8 +48,14 @@ def test_a_recording_is_made_shown_heard_taken_along_and_deleted(site: DemoSite,
         "return [...seen]"
     )
     assert {"92,200,255", "255,180,84"} <= set(colours) or {"10,111,184", "181,91,0"} <= set(colours)
+    # a list of many recordings lies below the one that is open, and the next Tab leads into that one
+    above = "return document.getElementById('tape').compareDocumentPosition(document.getElementById('tapes'))"
+    assert view.script(above + " & Node.DOCUMENT_POSITION_FOLLOWING")
+    assert view.script("return document.activeElement.id") == "tape-name"
     view.press("listen")
     until(lambda: view.script("return position()") > 0.5, "the sound runs")
+    spoken = "return document.getElementById('seek').ariaValueText === document.getElementById('position').textContent"
+    assert view.script(spoken)
     assert view.script("return document.getElementById('sounding').currentTime") > 0.3
     # a slider that was not touched has no focus; on an iPhone none has
     seek = "const seek = document.getElementById('seek'); seek.value = 1.5; seek.dispatchEvent(new Event('input'));"

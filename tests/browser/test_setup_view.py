@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from chromium import Chromium
 from demo_site import DemoSite, until
+from selenium.webdriver.support.select import Select
+
+from device.settings.choices import KEYS
 
 
 @pytest.fixture
@@ -50,6 +53,44 @@ def test_settings_are_stored_and_begin_a_new_session(site: DemoSite, setup: Chro
     assert "again" in first and changed(site) == {"midi.channel": 5}
     setup.script("for (let i = 0; i < 2; i++) document.getElementById('reset').click()")
     until(lambda: changed(site) == {}, "the change is removed")
+
+
+def test_settings_that_nobody_has_changed_are_not_said_to_be_stored(site: DemoSite, setup: Chromium) -> None:
+    until(lambda: setup.at("channel").get_attribute("value") == "1", "the settings are shown")
+    setup.press("use")
+    setup.says("used", "Nothing")
+    assert changed(site) == {}
+
+
+def test_the_key_of_the_music_is_chosen_and_the_box_knows_each(site: DemoSite, setup: Chromium) -> None:
+    until(lambda: setup.at("channel").get_attribute("value") == "1", "the settings are shown")
+    keys = setup.script("return [...document.getElementById('music-key').options].map((option) => option.value)")
+    assert keys[0] == "" and sorted(KEYS[key] for key in keys[1:]) == list(range(24))
+    Select(setup.at("music-key")).select_by_value("Bb major")
+    setup.press("use")
+    setup.says("used", "Stored")
+    assert changed(site) == {"play.key": "Bb major"}
+    Select(setup.at("music-key")).select_by_value("")
+    setup.press("use")
+    until(lambda: changed(site) in ({}, {"play.key": ""}), "the box finds the key")
+
+
+def test_what_the_box_waits_for_is_said_where_its_ports_are_chosen(setup: Chromium) -> None:
+    until(lambda: setup.all("#inputs label"), "the ports are listed")
+    said = setup.script(
+        "const waiting = {...latest, state: 'waiting', message: 'waiting for a piano', steering: null};"
+        "status(waiting); return document.getElementById('waits').textContent"
+    )
+    assert said == "waiting for a piano"
+    setup.shown("waits", False)
+
+
+def test_a_port_has_its_name_alone_and_what_arrives_describes_it(setup: Chromium) -> None:
+    until(lambda: setup.all("#inputs .lamp.on"), "sound arrives")
+    port = setup.all("#inputs input")[0]
+    assert port.accessible_name == "right-hand.flac [file]"
+    described = setup.at(port.get_attribute("aria-describedby") or "")
+    assert described.text in ("arrives", "nothing yet")
 
 
 def test_what_another_phone_has_changed_meanwhile_is_shown_and_stays(site: DemoSite, setup: Chromium) -> None:

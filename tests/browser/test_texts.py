@@ -19,7 +19,7 @@ Object.defineProperty(window, "TEXTS", {get: () => texts, set: (value) => { text
 """
 """Puts a mark around each text, as if the page had a file of another language."""
 OF_THE_BOX = (
-    "#message, #problem, #error, #chord, #log, #card, #findings, #roll, "
+    "#message, #waits, #problem, #error, #chord, #log, #card, #findings, #roll, "
     "fieldset.list label > span, #meter option, #ear-input option, #learn-says, #calibration-says"
 )
 """Elements that show names and sentences of the box, which is English."""

@@ -8,6 +8,8 @@ const VIEWS = ["play", "setup", "recordings", "system"], shows = {}, hides = {},
 // browser itself does not notice for minutes that the plug was pulled
 const SILENT_MS = 5000, GIVEN_UP_MS = 15000;
 const SECOND_PRESS_MS = 4000;
+// how this browser writes a date, such as en-GB
+const LOCALE = navigator.languages.find((each) => each.split("-")[0] === T.language) ?? T.language;
 let beats = 0, stream = null, errorTimer = 0, view = null, heardAt = 0;
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = T[element.dataset.text];
@@ -118,11 +120,15 @@ function status(now) {
   for (const follow of follows) follow(now);
   const steering = now.steering;
   at("message").textContent = steering && steering.counting_in ? T.counting : now.message;
+  // what is connected may have another name than the settings give
+  at("elsewhere").hidden = now.state !== "waiting";
   at("tempo").textContent = now.tempo === null ? "–" : Math.round(now.tempo);
   at("lock").value = now.lock ?? 0;
   at("doubt").textContent = now.doubt ? T.doubts[now.doubt.kind].replace("{beats}", now.doubt.beats) : "";
   at("level").value = now.audio.level_db ?? FLOOR_DB;
-  at("clip").hidden = !(now.audio.level_db > LOUD_DB);
+  // a right hand that comes by MIDI has no level
+  at("level").parentElement.hidden = now.audio.level_db === null;
+  at("clip").hidden = now.audio.level_db === null || now.audio.level_db <= LOUD_DB;
   at("chord").textContent = now.chord ?? "–";
   if (now.state !== "playing") clear();
   if (now.beat !== null && now.beat >= beats) grow(now.beat + 1);

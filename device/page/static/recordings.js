@@ -26,13 +26,13 @@ async function list() {
   if (!said) return;
   const {recordings, current, room_s} = said.look;
   const cut = latest ? latest.faults["recordings ended early"] : 0;
-  at("room").textContent = T.room((room_s / 3600).toFixed(1)) + (cut ? " " + T.endedEarly(cut) : "");
+  at("room").textContent = T.room(room_s < 36000 ? (room_s / 3600).toFixed(1) : Math.round(room_s / 3600)) + (cut ? " " + T.endedEarly(cut) : "");
   // another phone has deleted what is open here, and a new recording may get its number
   if (tape && !recordings.some((one) => one.number === tape.number && one.began === tape.began)) shut();
   const rows = recordings.map((one) => {
     const key = JSON.stringify([one, current]), there = [...at("tapes").children].find((row) => row.dataset.key === key);
     if (there) return there;
-    const date = one.began ? new Date(one.began).toLocaleString(T.language, {dateStyle: "medium", timeStyle: "short"}) : "";
+    const date = one.began ? new Date(one.began).toLocaleString(LOCALE, {dateStyle: "medium", timeStyle: "short"}) : "";
     const row = make("li", T.tape(one.number, date, clock(one.seconds), (one.bytes / 1e6).toFixed(1)));
     row.dataset.key = key;
     row.dataset.number = one.number;
@@ -65,6 +65,7 @@ async function openTape(one) {
   at("save-left").href = path + "sent.mid?save";
   place(0);
   at("tape").scrollIntoView({block: "start"});
+  at("tape-name").focus({preventScroll: true});
   try {
     const [notes, sent] = await Promise.all(["notes.csv", "sent.mid"].map(async (name) => {
       const answer = await fetch(path + name);
@@ -100,10 +101,15 @@ function position() {
   return tape.sound ? at("sounding").currentTime : tape.from + (performance.now() - tape.begun) / 1000;
 }
 
+function tell(seconds) {
+  at("position").textContent = `${clock(seconds)} / ${clock(tape.seconds)}`;
+  at("seek").setAttribute("aria-valuetext", at("position").textContent);
+}
+
 function place(seconds) {
   tape.from = seconds;
   if (document.activeElement !== at("seek") || tape.on) at("seek").value = seconds;
-  at("position").textContent = `${clock(seconds)} / ${clock(tape.seconds)}`;
+  tell(seconds);
   pressed("listen", tape.on, tape.on ? T.pause : T.listen);
   drawRoll(at("roll"), tape, seconds);
 }
@@ -125,7 +131,7 @@ async function listen() {
     const now = position();
     if (now >= mine.seconds || (mine.sound && at("sounding").ended)) { pause(); mine.from = 0; place(0); return; }
     at("seek").value = now;
-    at("position").textContent = `${clock(now)} / ${clock(mine.seconds)}`;
+    tell(now);
     drawRoll(at("roll"), mine, now);
     setTimeout(follow, 100);
   };

@@ -1,11 +1,11 @@
 "use strict";
 // The view for setting up: ports with what arrives there, settings, the doctor.
 const METERS = ["4/4", "3/4", "2/4", "6/8", "9/8", "12/8", "5/4", "7/8"], AGAIN_MS = 700;
-const USUAL = {"play.sound": "midi", "clock.mode": "follow", "clock.meter": "4/4", "midi.channel": 1, "play.split": 55};
+const USUAL = {"play.sound": "midi", "clock.mode": "follow", "clock.meter": "4/4", "play.key": "", "midi.channel": 1, "play.split": 55};
 const reads = [], looks = [];
 // the ports that were checked here for the owner, by group. Another one that is checked is the owner's choice
 const checked = {};
-let looking = 0, settings = null, latest = null;
+let looking = 0, rows = 0, settings = null, latest = null;
 
 function options(id, texts) {
   for (const [value, text] of Object.entries(texts)) {
@@ -16,6 +16,7 @@ function options(id, texts) {
 }
 options("sound", T.sounds);
 options("clock", T.clocks);
+options("music-key", T.keys);
 options("meter", Object.fromEntries(METERS.map((meter) => [meter, meter])));
 
 const fields = () => document.querySelectorAll("#ports [name*='.']");
@@ -48,8 +49,16 @@ hides.setup = () => { looking++; };
 follows.push((now) => {
   const came = latest === null || latest.state !== now.state || latest.message !== now.message;
   latest = now;
+  waits();
   if (view === "setup" && came) read();
 });
+
+// what the box waits for, where the ports are chosen. A problem of the settings says it already
+function waits() {
+  const on = Boolean(latest && latest.state === "waiting" && at("problem").hidden);
+  at("waits").hidden = !on;
+  if (at("waits").textContent !== (on ? latest.message : "")) at("waits").textContent = on ? latest.message : "";
+}
 
 async function read() {
   const said = await order({settings: true}, true);
@@ -58,6 +67,7 @@ async function read() {
   const {values, problem, changed, overtaken, file} = settings;
   at("problem").hidden = !problem;
   at("problem").textContent = problem;
+  waits();
   for (const field of fields()) {
     if (isOwners(field)) continue;
     const [section, key] = field.name.split(".");
@@ -88,7 +98,11 @@ function row(list, group, value, name, kind) {
     label.dataset.value = value;
     const input = make("input");
     input.type = "radio"; input.name = group; input.value = value;
-    label.append(input, make("span", name), make("small"));
+    const span = make("span", name), small = make("small");
+    span.id = `port-${++rows}`; small.id = `${span.id}-says`;
+    input.setAttribute("aria-labelledby", span.id);
+    input.setAttribute("aria-describedby", small.id);
+    label.append(input, span, small);
     if (kind === "sound") {
       const meter = make("meter");
       meter.min = -60; meter.max = 0; meter.high = -3; meter.optimum = -20;
@@ -174,7 +188,9 @@ at("ports").addEventListener("submit", async (event) => {
     put("midi", "input", input.value.slice(5));
   } else put("audio", "input", input.value.slice(6));
   if (output && output.value !== checked.output) put("midi", "output", output.value);
-  if (!Object.keys(wanted).length || await order({set: wanted})) {
+  const none = !Object.keys(wanted).length;
+  if (none) at("used").textContent = T.unchanged;
+  else if (await order({set: wanted})) {
     at("used").textContent = T.used;
     settle();
     read();

@@ -21,7 +21,7 @@ hides.system = () => {
 
 function day(text) {
   const date = new Date(text ?? "");
-  return isNaN(date) ? text ?? "?" : date.toLocaleDateString(T.language, {dateStyle: "medium"});
+  return isNaN(date) ? text ?? "?" : date.toLocaleDateString(LOCALE, {dateStyle: "medium"});
 }
 
 function system({slots, version, log}) {
