@@ -22,6 +22,8 @@ FRESH_S = 0.6
 """Notes younger than this, in seconds, are drawn bright."""
 SHOWN = 12
 """Number of notes in a line."""
+BORDER = 2
+"""Rows of the border around the view."""
 LOUD_DB = -3.0
 """Level in dBFS above which the meter is red, because clipping is near."""
 COLOURS = {"playing": "green", "waiting": "yellow", "starting": "cyan", "stopping": "cyan"}
@@ -33,16 +35,17 @@ def show(look: Look, console: Console | None = None, wait: Callable[[float], Non
     """Draw the status that `look` returns, every LOOK_S seconds, until KeyboardInterrupt, which is passed on."""
     from rich.live import Live
 
-    with Live(drawn(look()), console=console, auto_refresh=False, screen=console is None) as live:
+    with Live(console=console, auto_refresh=False, screen=console is None) as live:
         while True:
+            live.update(drawn(look(), live.console.height), refresh=True)
             wait(LOOK_S)
-            live.update(drawn(look()), refresh=True)
 
 
-def drawn(found: tuple[Status, float] | str) -> Panel:
+def drawn(found: tuple[Status, float] | str, height: int | None = None) -> Panel:
     """Return a panel for the terminal that shows a status. Without a status it shows the sentence that explains why.
 
-    `found` is that sentence, or the status and the age of its file in seconds.
+    `found` is that sentence, or the status and the age of its file in seconds. `height` is the number of rows of the
+    terminal: if they are too few for all, those that matter least at the piano are left out.
     """
     from rich.panel import Panel
     from rich.table import Table
@@ -55,18 +58,22 @@ def drawn(found: tuple[Status, float] | str) -> Panel:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", justify="right")
     table.add_column()
-    table.add_row("level", _level(status))
-    table.add_row("heard", _notes(status.heard, "bright_cyan"))
-    table.add_row("beat", Text(_beats(status)))
-    if status.doubt is not None:
-        table.add_row("", Text(doubt_in_words(status.doubt), style="yellow"))
-    table.add_row("chord", Text(status.chord or "-", style="bold"))
-    table.add_row("played", _notes(status.played, "bright_green"))
-    table.add_row("hop", _hop(status))
-    table.add_row("xruns", Text(str(status.audio.xruns), style="red" if status.audio.xruns else ""))
     faults = ", ".join(f"{name}: {count}" for name, count in sorted(status.faults.items()))
-    table.add_row("faults", Text(faults or "none"))
-    table.add_row("", Text(wrong or status.message, style="bold red" if wrong else ""))
+    doubt = "" if status.doubt is None else doubt_in_words(status.doubt)
+    rows = [
+        ("", Text(wrong or status.message, style="bold red" if wrong else "")),
+        ("level", _level(status)),
+        ("heard", _notes(status.heard, "bright_cyan")),
+        ("beat", Text(_beats(status))),
+        *([("", Text(doubt, style="yellow"))] if doubt else []),
+        ("played", _notes(status.played, "bright_green")),
+        ("chord", Text(status.chord or "-", style="bold")),
+        ("faults", Text(faults or "none")),
+        ("xruns", Text(str(status.audio.xruns), style="red" if status.audio.xruns else "")),
+        ("hop", _hop(status)),
+    ]
+    for row in rows if height is None else rows[: max(1, height - BORDER)]:
+        table.add_row(*row)
     colour = "red" if wrong else COLOURS[status.state]
     title = f"lefthand {status.version}: {'gone' if wrong else status.state}"
     return Panel(table, title=Text(title), border_style=colour)

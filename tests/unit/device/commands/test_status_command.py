@@ -133,11 +133,11 @@ def test_where_nothing_can_be_drawn_watch_says_a_line_at_a_time(
     assert "No box runs here" in lines[3]
 
 
-def drawn(found: tuple[Status, float] | str) -> str:
+def drawn(found: tuple[Status, float] | str, height: int | None = None) -> str:
     from device.status.live_view import drawn as panel
 
     console = rich.Console(file=io.StringIO(), width=100, force_terminal=False)
-    console.print(panel(found))
+    console.print(panel(found, height))
     text = console.file.getvalue()
     assert isinstance(text, str)
     return text
@@ -159,6 +159,15 @@ def test_the_live_view_says_when_the_box_is_gone() -> None:
 def test_the_live_view_has_room_for_a_box_that_has_just_begun() -> None:
     text = drawn((Status("starting", "loading the models", "", os.getpid(), "1.2.3"), 0.0))
     assert "loading the models" in text
+
+
+def test_the_live_view_in_few_rows_shows_what_matters_most() -> None:
+    text = drawn((PLAYING, 0.1), 8)
+    assert len(text.splitlines()) <= 8
+    for word in (PLAYING.message, "-18.5 dB", "C5", "3 at 96", "A2"):
+        assert word in text
+    assert "hangs" in drawn((PLAYING, 9.0), 4)
+    assert len(drawn((PLAYING, 0.1), 1).splitlines()) == 3
 
 
 def test_the_live_view_goes_on_until_ctrl_c() -> None:
