@@ -93,6 +93,16 @@ def test_a_port_has_its_name_alone_and_what_arrives_describes_it(setup: Chromium
     assert described.text in ("arrives", "nothing yet")
 
 
+def test_a_long_word_beside_a_port_leaves_its_name_in_one_piece(setup: Chromium) -> None:
+    until(lambda: setup.all("#inputs label"), "the ports are listed")
+    height = setup.script(
+        "const [name, word] = document.querySelectorAll('#inputs label:has(:checked) > :is(span, small)');"
+        "name.textContent = 'Digital Piano'; word.textContent = 'a long word '.repeat(5);"
+        "return name.getBoundingClientRect().height / parseFloat(getComputedStyle(name).fontSize)"
+    )
+    assert height < 2
+
+
 def test_what_another_phone_has_changed_meanwhile_is_shown_and_stays(site: DemoSite, setup: Chromium) -> None:
     until(lambda: setup.at("channel").get_attribute("value") == "1", "the settings are shown")
     setup.script("document.getElementById('channel').value = 5")

@@ -94,7 +94,7 @@ window.TEXTS = {
   midiInput: "MIDI",
   none: "There is none: connect one.",
   inUse: "in use",
-  closed: "shows no level while the box plays",
+  closed: "no level now",
   arrives: "arrives",
   quiet: "nothing yet",
   use: "Use these settings",
