@@ -14,7 +14,7 @@ from device.clock.meter import Meter
 from device.clock.step import Clock
 from device.engine import Engine
 from device.errors import BundleError
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from device.hearing.pipeline import Hearing
 from device.left_hand.accompanist import Accompanist
 from device.left_hand.memory_file import read_memory

@@ -17,7 +17,7 @@ import numpy as np
 
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from export.conversion.rolls import Inputs, Roll
 from export.conversion.verify import Thresholds
 from export.files import read_json

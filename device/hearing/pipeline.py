@@ -10,7 +10,8 @@ import numpy as np
 from device.events import LOWEST_KEY, NoteEnded, NoteHeard, Send
 from device.hearing.beeps import Beeps
 from device.hearing.features import Features, FeatureSpec, Samples
-from device.hearing.gate import Gate, GateSpec
+from device.hearing.gate import Gate
+from device.hearing.gate_spec import GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.seams import DOUBTFUL_JUMP, JUMP, Seams
 from device.hearing.transcriber import Stepper, Transcriber

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from device.bundles.bundle import Bundle
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from device.hearing.transcriber import FRAME
 from training.hearing_figures.cases import case_of
 from training.hearing_figures.takes import Take

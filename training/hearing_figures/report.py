@@ -21,7 +21,7 @@ import numpy as np
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from training.hearing_figures.cases import Case, case_of
 from training.hearing_figures.measure import calibration_error
 from training.hearing_figures.mistakes import KINDS

@@ -17,7 +17,7 @@ from scipy.special import expit
 
 from device.events import LOWEST_KEY
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from device.settings.choices import AS_FITTED
 from training.hearing_figures.cases import Case
 from training.hearing_figures.measure import BINS

@@ -23,7 +23,8 @@ from tqdm import tqdm
 from device.errors import UserError
 from device.events import LOWEST_KEY, NoteHeard
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import OCTAVES, Gate, GateSpec
+from device.hearing.gate import Gate
+from device.hearing.gate_spec import OCTAVES, GateSpec
 from training.note_scores import Notes, matched, score
 from training.scenes.cache import load_scenes
 from training.scenes.scene import GATE, SCENE_S, Scene

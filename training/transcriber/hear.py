@@ -13,7 +13,7 @@ import click
 import training
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import OCTAVES
+from device.hearing.gate_spec import OCTAVES
 from training.scenes.cache import load_scenes
 
 KEPT = Path(training.__path__[0]) / "fits"

@@ -19,7 +19,7 @@ from keras import ops
 
 from device.events import KEYS, LOWEST_KEY, MIDDLE_C
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import OCTAVES, GateSpec
+from device.hearing.gate_spec import OCTAVES, GateSpec
 
 Tensor: TypeAlias = Any
 

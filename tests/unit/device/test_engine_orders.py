@@ -14,7 +14,7 @@ from device.engine import Engine
 from device.events import Beat, Event, Note, NoteHeard, Send
 from device.following.follow_clock import FollowClock
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.transcriber import Stepper
 from device.settings.controls import Arm, Confidence, CountAgain, Restyle

@@ -108,7 +108,7 @@ def checks(name: str) -> list[list[dict[str, NDArray[np.float32]]]]:
 def export_toys(folder: Path) -> None:
     """Export the toy models and write the files that the docstring of the module lists."""
     from device.hearing.features import FeatureSpec
-    from device.hearing.gate import GateSpec
+    from device.hearing.gate_spec import GateSpec
     from export.bundle import Naming, export_bundle
     from export.conversion.float_model import FloatModel
     from export.conversion.verify import Tolerance

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from device.events import KEYS, LOWEST_KEY, Note, NoteEnded, NoteHeard
-from device.hearing.gate import Gate, GateSpec
+from device.hearing.gate import Gate
+from device.hearing.gate_spec import GateSpec
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY, Stepper, Transcriber
 
 HOP_S = 0.016

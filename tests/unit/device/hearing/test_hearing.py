@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from device.assemble import engine_of, hearing_of
 from device.events import KEYS, LOWEST_KEY, SUSTAIN, Note, NoteEnded, NoteHeard, Send
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from device.hearing.own_notes import OwnNotes
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops

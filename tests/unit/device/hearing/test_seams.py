@@ -9,7 +9,9 @@ from device.assemble import hearing_of
 from device.events import LOWEST_KEY, Note
 from device.files.render import render
 from device.hearing.beeps import Beeps
-from device.hearing.gate import Certainty, Gate, GateSpec
+from device.hearing.false_strokes import Certainty
+from device.hearing.gate import Gate
+from device.hearing.gate_spec import GateSpec
 from device.hearing.resample import Hops
 from device.hearing.seams import DOUBTFUL_JUMP, JUMP, Seams
 from device.hearing.transcriber import FRAME, ONSET

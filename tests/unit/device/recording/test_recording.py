@@ -22,7 +22,7 @@ from device.files.notes_csv import read_notes, write_notes
 from device.files.play import play_sound
 from device.files.sound_file import SoundFile
 from device.hearing.features import FeatureSpec
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY

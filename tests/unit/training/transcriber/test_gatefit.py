@@ -7,7 +7,7 @@ import pytest
 
 from device.errors import UserError
 from device.events import LOWEST_KEY
-from device.hearing.gate import GateSpec
+from device.hearing.gate_spec import GateSpec
 from device.hearing.transcriber import FRAME, ONSET, VELOCITY
 from training.note_scores import Notes
 from training.transcriber.gate_fit import Posteriors, fit_endings, fit_gate, missed_and_false, pass_gate
