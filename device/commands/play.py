@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from device.clock.meter import Meter
 from device.clock.upbeat import MOST_UPBEAT
 from device.commands.file_path import FilePath
 from device.commands.options import FiniteRange, KeyOfPiano, WholeRange
 from device.commands.play_from_file import counts, from_file
-from device.commands.play_request import Request, checked_key
+from device.commands.play_request import Request
 from device.files.input_present import check_present
-from device.files.real_time import RealTime
+from device.files.result_writer import OUTPUT_KINDS
 from device.files.results import Outputs
-from device.make_clock import FILE_MODES, Mode
+from device.make_clock import FILE_MODES
 from device.printable import printable
 from device.settings.choices import (
     HIGHEST_REGISTER,
@@ -26,7 +26,6 @@ from device.settings.choices import (
     MOST_DENSITY,
     MOST_SEED,
     STYLES,
-    Style,
 )
 
 _IN = _OUT = FilePath()
@@ -119,57 +118,17 @@ _IN = _OUT = FilePath()
 @click.option("--force", is_flag=True, help="Without named outputs: replace the files that an earlier run wrote.")
 @click.option("--real-time", is_flag=True, help="Play at the speed of the recording, not as fast as possible.")
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar. [on a terminal]")
-def play(
-    input_: Path,
-    midi: Path | None,
-    notes: Path | None,
-    audio: Path | None,
-    plot: Path | None,
-    report: Path | None,
-    clock: Mode | None,
-    tempo: float | None,
-    count_in: int | None,
-    upbeat: float | None,
-    meter: str | None,
-    style: Style | None,
-    density: float | None,
-    register: int | None,
-    split: int | None,
-    confidence: float | None,
-    tuning: float | None,
-    bundle: Path | None,
-    listen: bool,
-    sent: Path | None,
-    channel: int | None,
-    variation: int | None,
-    key: str | None,
-    seed: int | None,
-    track: str | None,
-    force: bool,
-    real_time: bool,
-    progress: bool | None,
-) -> None:
+def play(input_: Path, force: bool, **options: Any) -> None:
     """Play the left hand to INPUT, a right hand as sound or .mid, as fast as possible.
 
     If no output is named, the left hand (INPUT.left-hand.mid), both hands as sound (INPUT.both-hands.wav) and a piano
     roll (INPUT.roll.png) are written beside INPUT.
     """
-    metre = None if meter is None else Meter.parse(meter)
-    listen = listen or sent is not None
-    request = Request(
-        *(input_, clock, tempo, count_in, metre, bundle, listen, sent, track, progress),
-        *(style, density, register, split, confidence),
-        channel=channel,
-        upbeat=upbeat,
-        tuning=tuning,
-        variation=variation,
-        key=checked_key(key),
-        seed=seed,
-        real_time=RealTime() if real_time else None,
-    )
+    named = Outputs(**{kind: options.pop(kind) for kind in OUTPUT_KINDS})
+    request = Request.asked(input_, **options)
     check_present(input_)
-    outputs, left_out = Outputs(midi, notes, audio, plot, report), list[str]()
-    unnamed = not outputs.paths and not listen
+    outputs, left_out = named, list[str]()
+    unnamed = not named.paths and not request.listen
     if unnamed:
         outputs, left_out = Outputs.beside(input_, force).possible(renders=True)
     performance = from_file(request.as_captured(), outputs)

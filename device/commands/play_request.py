@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from device.clock.meter import Meter
 from device.clock.step import ClockPulse, UseClock
@@ -21,20 +22,20 @@ from device.settings.choices import AS_THE_NET_PLAYS, KEY_FORM, Steering, Style,
 from device.settings.controls import Confidence, Density, PlayNote, Register, Restyle, Vary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """Holds the options of `lefthand play`, except the files to write. None means the default."""
 
     input: Path
-    clock: Mode | None
-    tempo: float | None
-    count_in: int | None
-    meter: Meter | None
-    bundle: Path | None
-    listen: bool
-    sent: Path | None
-    track: str | None
-    progress: bool | None
+    clock: Mode | None = None
+    tempo: float | None = None
+    count_in: int | None = None
+    meter: Meter | None = None
+    bundle: Path | None = None
+    listen: bool = False
+    sent: Path | None = None
+    track: str | None = None
+    progress: bool | None = None
     style: Style | None = None
     density: float | None = None
     register: int | None = None
@@ -56,6 +57,32 @@ class Request:
     """Places in the sound of a captured run at which a loss was reported, in samples."""
     actions: Sequence[TimedAction] = ()
     """What the owner did in a captured run, without what an option of this command sets."""
+
+    @classmethod
+    def asked(
+        cls,
+        input_: Path,
+        *,
+        meter: str | None,
+        listen: bool,
+        sent: Path | None,
+        key: str | None,
+        real_time: bool,
+        **options: Any,
+    ) -> Request:
+        """Return the request of a command line. `options` are those that are kept as they are given, by their names.
+
+        Raises UserError if `meter` names no metre, or `key` no key.
+        """
+        return cls(
+            input=input_,
+            meter=None if meter is None else Meter.parse(meter),
+            listen=listen or sent is not None,
+            sent=sent,
+            key=checked_key(key),
+            real_time=RealTime() if real_time else None,
+            **options,
+        )
 
     @property
     def steering(self) -> Steering:

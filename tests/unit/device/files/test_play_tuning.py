@@ -81,9 +81,9 @@ def test_a_tuning_is_told_and_can_be_given(tmp_path: Path) -> None:
 def test_a_capture_is_heard_with_the_tuning_of_its_beginning_and_follows_as_it_did(tmp_path: Path) -> None:
     write(tmp_path / "capture.wav", 0, 1.0)
     (tmp_path / "capture.json").write_text(json.dumps(asdict(HOW)))
-    plain = Request(tmp_path / "capture.wav", *[None] * 5, False, None, None, None)  # type: ignore[arg-type]
+    plain = Request(input=tmp_path / "capture.wav")
     assert (plain.as_captured().tuning, plain.as_captured().adapts) == (-38.0, True)
-    given = Request(tmp_path / "capture.wav", *[None] * 5, False, None, None, None, tuning=5.0)  # type: ignore[arg-type]
+    given = Request(input=tmp_path / "capture.wav", tuning=5.0)
     assert (given.as_captured().tuning, given.as_captured().adapts) == (5.0, False)
 
 

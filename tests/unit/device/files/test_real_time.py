@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import main
-from device.commands import play as play_command
+from device.commands import play_request
 from device.files.midi_run import LONGEST_SILENCE_S, play_midi
 from device.files.play import play_sound
 from device.files.real_time import BEHIND_S, RealTime
@@ -78,7 +78,7 @@ def test_the_option_waits_for_a_midi_file(tmp_path: Path, monkeypatch: pytest.Mo
         track.append(mido.Message("note_on", note=72, velocity=70 * on, time=240))
     mido.MidiFile(tracks=[track], ticks_per_beat=480).save(tmp_path / "a.mid")
     clock = Clock()
-    monkeypatch.setattr(play_command, "RealTime", lambda: RealTime(clock.now, clock.sleep))
+    monkeypatch.setattr(play_request, "RealTime", lambda: RealTime(clock.now, clock.sleep))
     for option, least_s in (("--listen", 0.0), ("--real-time", 4.0)):
         ran = CliRunner().invoke(main, ["play", str(tmp_path / "a.mid"), "--listen", option])
         assert ran.exit_code == 0, ran.output
