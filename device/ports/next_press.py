@@ -147,51 +147,82 @@ def _pressed(inputs: list[PolledInput], until_s: float, keyboard: Port | None) -
     """Return the messages of the first control that is pressed, up to its release or its next press.
 
     If none of these comes before `until_s`, the list has the first message alone. It is empty if nothing was pressed.
-    The release of a key alone is not a press, and neither is a pedal that trembles, or a key of `keyboard` on which
-    somebody plays: see PLAYED_S. `until_s` is in monotonic seconds.
+    `until_s` is in monotonic seconds. `keyboard` is the player's own input.
     """
-    pressed: list[Press] = []
-    struck: Press | None = None
+    first = FirstControl(keyboard)
     while (now_s := time.monotonic()) < until_s:
         for one in inputs:
             for message in one.messages():
-                told = control_of(message)
-                if told is None or (not pressed and told[0].startswith("note") and not told[1]):
-                    continue
-                press = Press(one.port, message.channel, *told, now_s)
-                waits = bool(pressed) and pressed[0].is_key_of(keyboard)
-                if press.is_key_of(keyboard) and press.value:
-                    before, struck = struck, press
-                    if before is not None and before.control != press.control and now_s - before.at_s < PLAYED_S:
-                        pressed = [] if waits else pressed
-                        continue
-                if pressed and pressed[0].is_same_control(press):
-                    pressed += [press] if pressed[0].is_told_again_by(press) else []
-                elif press.is_key_of(keyboard) and pressed and not _trembles(pressed):
-                    continue
-                elif not pressed or waits or pressed[0].introduces(press) or _trembles(pressed):
-                    pressed = [press]
-        if pressed and (pressed[0].control.startswith("program") or _is_complete(pressed, now_s, keyboard)):
-            return pressed
+                if (told := control_of(message)) is not None:
+                    first.hear(Press(one.port, message.channel, *told, now_s))
+        if first.is_complete(now_s):
+            return first.messages
         time.sleep(POLL_S)
-    return [] if _trembles(pressed) or not _is_quiet(pressed, now_s, keyboard) else pressed
+    return first.messages if first.is_pressed(now_s) else []
 
 
-def _is_complete(pressed: list[Press], now_s: float, keyboard: Port | None) -> bool:
-    """Return whether the control was pressed and has been quiet for long enough at `now_s`, in monotonic seconds."""
-    return len(pressed) > 1 and not _trembles(pressed) and _is_quiet(pressed, now_s, keyboard, QUIET_S)
+class FirstControl:
+    """Finds the first control that is pressed, and collects its `messages`.
 
+    The release of a key alone is not a press, and neither is a pedal that trembles, or a key of `keyboard` on which
+    somebody plays: see PLAYED_S. All times are in monotonic seconds.
+    """
 
-def _is_quiet(pressed: list[Press], now_s: float, keyboard: Port | None, least_s: float = 0.0) -> bool:
-    """Return whether nothing came from the control for `least_s`, or for PLAYED_S if it is a key of `keyboard`."""
-    return bool(pressed) and now_s - pressed[-1].at_s >= (PLAYED_S if pressed[0].is_key_of(keyboard) else least_s)
+    def __init__(self, keyboard: Port | None) -> None:
+        self._keyboard = keyboard
+        self.messages: list[Press] = []
+        """Messages of the control that may be the one, up to its release or its next press."""
+        self._struck: Press | None = None
+        """The key of `keyboard` that was struck last."""
 
+    def hear(self, press: Press) -> None:
+        """Handle the next message of any control."""
+        if not self.messages and press.control.startswith("note") and not press.value:
+            return
+        if press.is_key_of(self._keyboard) and press.value and self._is_music(press):
+            self.messages = [] if self._is_key else self.messages
+        elif self.messages and self.messages[0].is_same_control(press):
+            self.messages += [press] if self.messages[0].is_told_again_by(press) else []
+        elif self._gives_way_to(press):
+            self.messages = [press]
 
-def _trembles(pressed: list[Press]) -> bool:
-    """Return whether the values of a controller differ so little that nobody pressed it, see LEAST_WAY."""
-    values = {press.value for press in pressed}
-    is_cc = bool(pressed) and pressed[0].control.startswith("cc")
-    return is_cc and len(values) > 1 and max(values) - min(values) < LEAST_WAY
+    def is_complete(self, now_s: float) -> bool:
+        """Return whether a control was pressed and released, or pressed twice, and nothing more may come from it."""
+        if not self.messages:
+            return False
+        is_program = self.messages[0].control.startswith("program")
+        return is_program or (len(self.messages) > 1 and not self._trembles and self._is_quiet(now_s, QUIET_S))
+
+    def is_pressed(self, now_s: float) -> bool:
+        """Return whether a control was pressed, even if nothing followed its first message."""
+        return not self._trembles and self._is_quiet(now_s, 0.0)
+
+    def _is_music(self, key: Press) -> bool:
+        """Return whether another key of the keyboard was struck shortly before this one."""
+        before, self._struck = self._struck, key
+        return before is not None and before.control != key.control and key.at_s - before.at_s < PLAYED_S
+
+    def _gives_way_to(self, press: Press) -> bool:
+        """Return whether this message of another control is likelier to be of the one that a person presses."""
+        if not self.messages or self._trembles:
+            return True
+        return not press.is_key_of(self._keyboard) and (self._is_key or self.messages[0].introduces(press))
+
+    @property
+    def _is_key(self) -> bool:
+        """Whether the messages are of a key of `keyboard`."""
+        return bool(self.messages) and self.messages[0].is_key_of(self._keyboard)
+
+    @property
+    def _trembles(self) -> bool:
+        """Whether the values of a controller differ so little that nobody pressed it, see LEAST_WAY."""
+        values = {press.value for press in self.messages}
+        is_cc = bool(self.messages) and self.messages[0].control.startswith("cc")
+        return is_cc and len(values) > 1 and max(values) - min(values) < LEAST_WAY
+
+    def _is_quiet(self, now_s: float, least_s: float) -> bool:
+        """Return whether nothing came from the control for `least_s`, or for PLAYED_S if it is a key of `keyboard`."""
+        return bool(self.messages) and now_s - self.messages[-1].at_s >= (PLAYED_S if self._is_key else least_s)
 
 
 if __name__ == "__main__":
