@@ -128,6 +128,44 @@ class Comparison:
     taken: list[float] = field(default_factory=list)
     """For each take in which the device plays: how many notes a minute of its own were heard as the player's."""
 
+    def add_scores(self, system: str, found: Notes, take: Take, cpu_s: float) -> None:
+        """Add the scores of the notes that a system found in a take, and the CPU time in seconds that this took."""
+        seconds = len(take.audio) / take.rate
+        result = self.results.setdefault(system, Result([], 0.0, 0.0))
+        result.scores.append(score(found, take.notes, seconds))
+        result.cpu_s += cpu_s
+        result.audio_s += seconds
+
+    def describe(self, heard: Heard, take: Take) -> None:
+        """Add what describes our transcriber alone: what it heard in a take."""
+        hits = matched(heard.notes, take.notes, 0.05)
+        self._describe_labels(heard, take, hits)
+        right = {j for _, j in hits}
+        self.confidence += [
+            (float(c), j in right, int(pitch))
+            for j, (c, pitch) in enumerate(zip(heard.confidence, heard.notes[:, 2], strict=True))
+        ]
+        minutes = len(take.audio) / take.rate / 60
+        ghosts = [note for j, note in enumerate(heard.notes) if j not in right]
+        self.false.append(len(ghosts) / minutes)
+        if take.sent:
+            mistaken = sum(any(_is_back(note, pitch, on_s) for pitch, on_s, _ in take.sent) for note in ghosts)
+            self.taken.append(mistaken / minutes)
+
+    def _describe_labels(self, heard: Heard, take: Take, hits: list[tuple[int, int]]) -> None:
+        """Add which labels were heard, how late, and with which end and velocity. `hits` are (label, heard note)."""
+        labels = take.notes
+        heard_of = {i for i, _ in hits}
+        self.delays_s += [heard.decided_s[j] - labels[i, 0] for i, j in hits]
+        self.found += [(velocity, float(i in heard_of)) for i, velocity in enumerate(labels[:, 3])]
+        self.pitches += [(pitch, float(i in heard_of)) for i, pitch in enumerate(labels[:, 2])]
+        self.ends += [ends(heard.notes[j], labels[i]) for i, j in hits]
+        near = matched(heard.notes, labels, LATE_S)
+        self.late += [(labels[i, 3], heard.notes[j, 0] - labels[i, 0]) for i, j in near]
+        if len(hits) >= FEWEST_HITS:
+            label, note = np.array(hits).T
+            self.velocity.append(velocity_error(heard.notes[note, 3], labels[label, 3]))
+
 
 def compare(bundle: Bundle, takes: Iterable[Take], peer: BasicPitch | None) -> Comparison:
     """Return the figures of the transcriber of `bundle` on `takes`, and those of Basic Pitch if `peer` is given.
@@ -137,48 +175,14 @@ def compare(bundle: Bundle, takes: Iterable[Take], peer: BasicPitch | None) -> C
     compared = Comparison()
     # loaded once, like the peer's model, because the device loads it only when it starts
     hearing = hearing_of(bundle)
-
-    def add(system: str, found: Notes, take: Take, cpu_s: float) -> None:
-        seconds = len(take.audio) / take.rate
-        result = compared.results.setdefault(system, Result([], 0.0, 0.0))
-        result.scores.append(score(found, take.notes, seconds))
-        result.cpu_s += cpu_s
-        result.audio_s += seconds
-
     for take in tqdm(takes):
         began = time.process_time()
         heard = listen(hearing, take)
-        add(OURS, heard.notes, take, time.process_time() - began)
-        hits = matched(heard.notes, take.notes, 0.05)
-        compared.delays_s += [heard.decided_s[j] - take.notes[i, 0] for i, j in hits]
-        right = {j for _, j in hits}
-        heard_of = {i for i, _ in hits}
-        compared.found += [(velocity, float(i in heard_of)) for i, velocity in enumerate(take.notes[:, 3])]
-        compared.pitches += [(pitch, float(i in heard_of)) for i, pitch in enumerate(take.notes[:, 2])]
-        compared.ends += [ends(heard.notes[j], take.notes[i]) for i, j in hits]
-        compared.late += [
-            (take.notes[i, 3], heard.notes[j, 0] - take.notes[i, 0])
-            for i, j in matched(heard.notes, take.notes, LATE_S)
-        ]
-        compared.confidence += [
-            (float(c), j in right, int(pitch))
-            for j, (c, pitch) in enumerate(zip(heard.confidence, heard.notes[:, 2], strict=True))
-        ]
-        if len(hits) >= FEWEST_HITS:
-            wanted, found = (
-                np.array([n[k, 3] for k in column])
-                for n, column in zip((take.notes, heard.notes), zip(*hits, strict=True), strict=True)
-            )
-            compared.velocity.append(velocity_error(found, wanted))
-        minutes = len(take.audio) / take.rate / 60
-        ghosts = [note for j, note in enumerate(heard.notes) if j not in right]
-        compared.false.append(len(ghosts) / minutes)
-        if take.sent:
-            mistaken = sum(any(_is_back(note, pitch, on_s) for pitch, on_s, _ in take.sent) for note in ghosts)
-            compared.taken.append(mistaken / minutes)
+        compared.add_scores(OURS, heard.notes, take, time.process_time() - began)
+        compared.describe(heard, take)
         if peer is not None:
             for system, (notes, cpu_s) in _peer_notes(peer, take).items():
-                add(system, notes, take, cpu_s)
+                compared.add_scores(system, notes, take, cpu_s)
     return compared
 
 
