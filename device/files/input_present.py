@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 from device.errors import UserError
+from device.files.near_names import near_names
 
 _PROJECTS = {
     ".band": "a GarageBand project",
@@ -14,8 +15,8 @@ _PROJECTS = {
     ".aup_data": "a part of an Audacity project",
 }
 """Ends of the names of folders that are one document to a music program, and what they are."""
-_PIECE = 64 * 1024
-"""Bytes that are compared with zeros at once."""
+_PIECE, _MOST_PIECES = 64 * 1024, 1024
+"""Bytes that are compared with zeros at once, and most of such pieces. No file has so many zeros before its header."""
 
 
 def check_present(path: Path) -> None:
@@ -38,7 +39,8 @@ def check_present(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise UserError(f"{path} is a link to a file that does not exist: give the file itself.") from None
-        raise UserError(f"{path} does not exist: check the name.") from None
+        there = " or ".join(map(str, near_names(path)))
+        raise UserError(f"{path} does not exist: check the name{f'; there is {there}' if there else ''}.") from None
     except ValueError:  # a zero in the name
         raise UserError(f"{path} cannot be the name of a file: check the name.") from None
     except OSError as error:
@@ -51,9 +53,6 @@ def check_present(path: Path) -> None:
 
 
 def _is_blank(path: Path) -> bool:
-    """Return whether all bytes of the file are 0. Almost every file has another one at its beginning."""
+    """Return whether all bytes of the file, or of its first 64 MB, are 0. Almost every file begins with another one."""
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            if any(piece):
-                return False
-    return True
+        return not any(any(file.read(_PIECE)) for _ in range(_MOST_PIECES))

@@ -79,6 +79,33 @@ def test_a_pipe_in_place_of_a_file_has_a_remedy(tmp_path: Path, monkeypatch: pyt
     refused(lefthand("play", "-"), "- names no file: save what comes from the pipe in a file")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        ("My Song.mid", "my song.MID"),
+        ("caf\u00e9.wav", "cafe\u0301.wav"),
+        ("take 1", "take 1.wav"),
+        ("take.mid", "take.mid.mid"),
+        ("take.flac", "take.wav"),
+    ],
+)
+def test_a_name_that_no_file_has_is_answered_with_the_one_that_is_meant(
+    tmp_path: Path, wanted: str, there: str
+) -> None:
+    for name in (there, "another.mid", "takes.mid"):
+        (tmp_path / name).write_bytes(b"x")
+    result = lefthand("play", tmp_path / wanted)
+    refused(result, f"does not exist: check the name; there is {tmp_path / there}.")
+
+
+def test_at_most_three_names_are_given_and_the_nearest_come_first(tmp_path: Path) -> None:
+    for name in ("take.wav", "TAKE.mid.mid", "take.flac", "Take.MID", "take.ogg"):
+        (tmp_path / name).write_bytes(b"x")
+    names = ("Take.MID", "TAKE.mid.mid", "take.flac")
+    there = " or ".join(str(tmp_path / name) for name in names)
+    refused(lefthand("play", tmp_path / "take.mid"), f"does not exist: check the name; there is {there}.")
+
+
 @pytest.mark.parametrize("name", ["a.wav", "a.mid"])
 def test_a_file_of_zeros_is_said_to_be_one(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(bytes(100_000))
