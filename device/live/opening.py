@@ -233,7 +233,7 @@ class _Opening:
                 missing.append(error)
 
         # MIDI clients are opened before PortAudio: see `MidiPorts`
-        if config.plays_midi or config.midi.heard:
+        if config.plays_midi or config.plays_synth or config.midi.heard:
             outputs.refresh()
         if config.audio.is_midi or config.midi.control:
             inputs.refresh()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 CLOSE_S = 0.5
 """Seconds. Closing a device takes less time than this, unless its driver hangs."""
 
 _closing: list[threading.Thread] = []
+_abandoned: list[Any] = []
 
 
 def within_reason(call: Callable[[], object]) -> bool:
@@ -28,3 +30,8 @@ def within_reason(call: Callable[[], object]) -> bool:
 def left_behind() -> bool:
     """Return True if something is still being closed. This process then sees no new sound inputs."""
     return any(thread.is_alive() for thread in _closing)
+
+
+def abandon(client: Any) -> None:
+    """Keep `client` open for ever. RtMidi stops the whole process if it closes a client of a JACK server that died."""
+    _abandoned.append(client)

@@ -1,9 +1,15 @@
-"""Reports which JACK clients give sound. PortAudio does not report that a client has ended or has come."""
+"""Reports which JACK clients give sound, and whether the JACK server has ended.
+
+PortAudio does not report that a client has ended or has come. RtMidi does not report that the server has ended: it goes
+on listing the ports that were there.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import re
+import threading
+from typing import Any
 
 from device.ports.drivers import within_reason
 from device.ports.port import CLIENT, Port
@@ -43,5 +49,34 @@ class JackClients:
 
     def close(self) -> None:
         """Disconnect from the JACK server."""
+        if self._client is not None:
+            within_reason(self._client.close)
+
+
+class JackServer:
+    """Says whether the JACK server that runs now has ended since. Create and close it as `JackClients`.
+
+    Without the package JACK-Client the answer is always no.
+    """
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._client: Any = None
+        try:
+            import jack
+        except ImportError:
+            return
+        with contextlib.suppress(jack.JackError):
+            client = jack.Client(f"{CLIENT} server", no_start_server=True)
+            client.set_shutdown_callback(lambda *_: self._over.set())
+            self._client = client
+
+    @property
+    def ended(self) -> bool:
+        """True if the server has ended."""
+        return self._over.is_set()
+
+    def close(self) -> None:
+        """Disconnect from the server."""
         if self._client is not None:
             within_reason(self._client.close)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from device.errors import PortKind, UnavailableError, missing_extra
-from device.ports.drivers import within_reason
+from device.ports.drivers import abandon, within_reason
+from device.ports.jack_clients import JackServer
 from device.ports.port import API_NAMES, CLIENT, INPUT, OUTPUT, Port, choose
 from device.system.quiet import quiet
 
@@ -90,11 +91,17 @@ class MidiPorts:
     def __init__(self, output: bool) -> None:
         self._output = output
         self._clients: dict[str, Any] = {}
+        self._jack: JackServer | None = None
 
     @property
     def clients(self) -> int:
         """Return the number of open clients: one for each MIDI system that runs."""
         return len(self._clients)
+
+    @property
+    def server_ended(self) -> bool:
+        """Return whether the JACK server of an open client has ended. This process can then not close the client."""
+        return self._jack is not None and self._jack.ended
 
     def refresh(self) -> None:
         """Connect to MIDI systems that were missing before or were restarted.
@@ -104,32 +111,54 @@ class MidiPorts:
         kind = midi_class(output=self._output)
         for api, name in midi_systems():
             client = self._clients.get(name)
-            if client is not None and client.get_ports():
+            if client is not None and self._runs(name) and client.get_ports():
                 continue
             # a client of a JACK server that died is useless; ALSA's sequencer does not end
             if client is not None and name == "JACK":
-                within_reason(self._clients.pop(name).delete)
+                self._drop(name)
                 client = None
             if client is None and (client := midi_client(kind, api)) is not None:
                 self._clients[name] = client
+                self._watch_server(name)
 
     def ports(self) -> list[Port]:
         """Return the ports that are present now."""
         return [
             Port(str(name), api, i)
             for api, client in self._clients.items()
+            if self._runs(api)
             for i, name in enumerate(client.get_ports())
         ]
 
     def has(self, port: Port) -> bool:
         """Return whether `port` is present now."""
         client = self._clients.get(port.api)
-        return client is not None and port.name in client.get_ports()
+        return client is not None and self._runs(port.api) and port.name in client.get_ports()
 
     def close(self) -> None:
         """Close all clients."""
-        while self._clients:
-            within_reason(self._clients.popitem()[1].delete)
+        for name in list(self._clients):
+            self._drop(name)
+        if self._jack is not None:
+            self._jack.close()
+
+    def _drop(self, system: str) -> None:
+        client, runs = self._clients.pop(system), self._runs(system)
+        if runs:
+            within_reason(client.delete)
+        else:
+            abandon(client)
+
+    def _runs(self, system: str) -> bool:
+        """Return False for JACK if its server has ended since the client was opened, otherwise True."""
+        return system != "JACK" or not self.server_ended
+
+    def _watch_server(self, system: str) -> None:
+        """Begin to watch the JACK server, if `system` is JACK. Its clients go on listing ports when it has ended."""
+        if system == "JACK":
+            if self._jack is not None:
+                self._jack.close()
+            self._jack = JackServer()
 
 
 def midi_outputs() -> list[Port]:

@@ -30,6 +30,7 @@ from device.errors import ConfigError, PortKind, UnavailableError, UserError
 from device.live.monitor import Monitor, memory_mb, open_files
 from device.live.opening import Opened, Opener
 from device.live.session import Session
+from device.outputs.synth_link import is_synth
 from device.ports.drivers import left_behind
 from device.ports.midi_ports import MidiPorts
 from device.recording.capture import Capture
@@ -53,6 +54,8 @@ PROBE_S = 1.0
 """Seconds between two attempts to open the missing ports."""
 FAULTS_BEFORE = "LEFTHAND_FAULTS"
 """Environment variable that carries the fault counts, as JSON, across a re-exec of the process."""
+LINES_BEFORE = "LEFTHAND_LINES"
+"""Environment variable that carries the last lines of the log across a re-exec of the process."""
 LOST: dict[PortKind, Fault] = {
     "audio input": "audio input lost",
     "MIDI input": "MIDI input lost",
@@ -107,7 +110,7 @@ class Daemon:
         self._tapes = Tapes(
             Library(state_dir() / FOLDER if record is None else record.folder), self._signals.wake, record
         )
-        self._lines = LastLines()
+        self._lines = LastLines(os.environ.pop(LINES_BEFORE, "[]"))
         more_ports = getattr(self._opener, "ports", None)
         self._errands = Errands(settings, self._signals.wake, real=opener is None)
         self._orders = OwnerOrders(settings, self._renew, self._tapes, more_ports, self._lines.shown, self._errands)
@@ -177,7 +180,7 @@ class Daemon:
             with self._orders.playing(opened):
                 self._tapes.began(record)
                 while not self._ends(setup, opened, record):
-                    self._tell("playing", _playing(opened))
+                    self._tell("playing", self._playing(opened))
                     session.check()
                     record = self._recorded(opened, record)
                     self._pause(WATCH_S)
@@ -186,7 +189,7 @@ class Daemon:
             session.hush()
             self._tell("waiting", error.waiting)
             session.close()
-            if not left_behind():
+            if not self._left_behind():
                 self._wait(error)
         finally:
             session.close()
@@ -257,22 +260,29 @@ class Daemon:
         self._bundle = BundleStatus(str(setup.models.path), setup.models.digest[:SHORT])
 
     def _restart_if_left_behind(self) -> None:
-        """Replace this process if PortAudio is still being closed. Opened now, it would list old inputs for ever."""
-        if left_behind() and not self._signals.stop:
+        if self._left_behind() and not self._signals.stop:
             self._restart_process()
+
+    def _left_behind(self) -> bool:
+        """Return whether PortAudio is still being closed, or a JACK server has died under the MIDI clients.
+
+        PortAudio, opened now, would list old inputs for ever, and clients of a JACK server that died cannot be closed.
+        """
+        return left_behind() or self._outputs.server_ended or self._inputs.server_ended
 
     def _restart_process(self) -> None:
         """Replace this process by a new run of the same command.
 
-        PortAudio keeps a driver that is gone, and this process cannot open another one while it does. All ports are
-        closed before, and the process number stays the same, so systemd does not notice.
+        PortAudio keeps a driver that is gone, and this process cannot open another one while it does. All ports that
+        can be closed are closed before. The process number stays the same, so systemd does not notice.
         """
-        log.warning("the sound system still holds an input that is gone: restarting the process")
+        log.warning("the sound system still holds a port that is gone: restarting the process")
         for number in os.listdir("/proc/self/fd"):  # noqa: PTH208
             if int(number) > 2:
                 with contextlib.suppress(OSError):
                     os.set_inheritable(int(number), False)
         os.environ[FAULTS_BEFORE] = json.dumps(self._monitor.faults.counts())
+        os.environ[LINES_BEFORE] = self._lines.carried()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
     # reports to the log, systemd and the status file
@@ -286,6 +296,16 @@ class Daemon:
         self._looked_s = float("-inf")
         self._notify.status(message)
         log.info("%s", message, extra={FIELDS: {"LEFTHAND_STATE": state}})
+
+    def _playing(self, opened: Opened) -> str:
+        """Return a sentence with the input, the outputs, and what a session is without."""
+        sounds = opened.synth is not None and any(is_synth(port) for port in self._outputs.ports())
+        on = [str(opened.output)] if opened.output is not None else []
+        on += ["the synthesiser"] if sounds else []
+        words = f"listening to {opened.source.port}"
+        words += f", playing on {' and '.join(on)}" if on else ""
+        words += "; without the synthesiser, which does not run" if opened.synth is not None and not sounds else ""
+        return f"{words}; without {opened.missing}, which is not connected" if opened.missing else words
 
     def _status(self) -> Status:
         state, message, since = self._said
@@ -316,16 +336,6 @@ class Daemon:
     def _fail(self, error: Exception) -> None:
         self._failure = error
         self._signals.wake()
-
-
-def _playing(opened: Opened) -> str:
-    """Return a sentence with the input, the outputs and, if one is missing, the missing port of a session."""
-    heard = f"listening to {opened.source.port}"
-    on = [str(opened.output)] if opened.output is not None else []
-    on += ["the synthesiser"] if opened.synth is not None else []
-    words = f"{heard}, playing on {' and '.join(on)}" if on else heard
-    missing = opened.missing
-    return f"{words}; without {missing}, which is not connected" if missing else words
 
 
 def _now() -> str:

@@ -212,6 +212,26 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         assert box.end(signal.SIGTERM) == 0
 
 
+def test_a_server_that_is_killed_while_both_hands_are_midi(tmp_path: Path) -> None:
+    with jack_server(tmp_path, "midi") as server, Ensemble(server.env) as ensemble:
+        dead = [ensemble.instrument(name) for name in ("keys", "synth")]
+        box = ensemble.service(KEYS, tmp_path)
+        box.wait_until("playing")
+        pid = box.status.pid
+        server.kill()
+        # RtMidi goes on listing the ports of the server that died
+        box.wait_until("waiting")
+        for instrument in dead:
+            # its threads would wait at the new server's semaphores
+            instrument.child.kill()
+        server.start()
+        keys, synth = (ensemble.instrument(name) for name in ("keys", "synth"))
+        box.wait_until("playing", "", GRACE_S)
+        assert box.status.pid == pid and box.status.faults["MIDI output lost"] >= 1
+        play_until_struck(keys, synth)
+        assert box.end(signal.SIGTERM) == 0
+
+
 def test_settings_read_again_take_effect_and_bad_ones_do_not(
     service: Start, instrument: Callable[..., Instrument]
 ) -> None:

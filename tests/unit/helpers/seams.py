@@ -90,6 +90,7 @@ class Ports:
     def __init__(self) -> None:
         self.there = True
         self.clients = 1
+        self.server_ended = False
 
     def refresh(self) -> None: ...
 

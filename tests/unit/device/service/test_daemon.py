@@ -18,15 +18,16 @@ from device.assemble import ModelsInUse
 from device.control.client import ControlClient
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
+from device.ports.port import Port
 from device.recording.capture import Capture
 from device.recording.library import Library
 from device.service import daemon as daemon_module
-from device.service.daemon import FAULTS_BEFORE, Daemon
+from device.service.daemon import FAULTS_BEFORE, LINES_BEFORE, Daemon
 from device.service.signals import Signals
 from device.settings.config import parse_config
 from device.status.schema import Status, read_status
 from tests.unit.helpers.patience import PATIENCE_S, patiently
-from tests.unit.helpers.seams import CONFIG, Stage, seams
+from tests.unit.helpers.seams import CONFIG, SYNTH, Stage, seams
 
 
 class Service:
@@ -213,6 +214,23 @@ def test_each_session_is_recorded_in_a_folder_of_its_own_until_the_size_is_reach
     assert sum(sizes) < 64_000
 
 
+def test_a_process_that_replaces_another_has_its_lines_of_the_log(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ReplacedError(Exception):
+        pass
+
+    def replace_process(*command: object) -> None:
+        raise ReplacedError
+
+    monkeypatch.setattr(daemon_module.os, "execv", replace_process)
+    with service.daemon._lines, pytest.raises(ReplacedError):
+        service.daemon._restart_process()
+    after = Service(Stage(1), tmp_path)
+    assert "restarting the process" in after.daemon._lines.shown()[-1]
+    assert not {FAULTS_BEFORE, LINES_BEFORE} & set(os.environ)
+
+
 def test_a_process_started_anew_remembers_its_faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FAULTS_BEFORE, json.dumps({"audio input lost": 2}))
     service = Service(Stage(1), tmp_path)
@@ -220,8 +238,24 @@ def test_a_process_started_anew_remembers_its_faults(tmp_path: Path, monkeypatch
     assert FAULTS_BEFORE not in os.environ
 
 
-def test_a_driver_that_is_still_being_closed_while_it_waits_begins_the_process_anew(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+def test_a_synthesiser_that_does_not_run_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Any = SimpleNamespace(source=SimpleNamespace(port="mic"), output=SYNTH, synth=object(), missing="")
+    daemon: Any = service.daemon
+    ports = [SYNTH]
+    monkeypatch.setattr(service.stage.outputs, "ports", lambda: ports)
+    without = "listening to mic, playing on synth [ALSA]; without the synthesiser, which does not run"
+    assert daemon._playing(opened) == without
+    ports.append(Port("lefthand-synth:midi_00", "JACK", 1))
+    assert daemon._playing(opened) == "listening to mic, playing on synth [ALSA] and the synthesiser"
+    ports.pop()
+    opened.output, opened.missing = None, 'MIDI control "foot"'
+    told = "listening to mic; without the synthesiser, which does not run; without MIDI control"
+    assert daemon._playing(opened).startswith(told)
+
+
+@pytest.mark.parametrize("gone", ["driver", "server"])
+def test_a_driver_still_being_closed_or_a_server_that_died_begins_the_process_anew(
+    gone: str, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class StartedAgainError(Exception):
         pass
@@ -236,7 +270,10 @@ def test_a_driver_that_is_still_being_closed_while_it_waits_begins_the_process_a
 
     def act() -> None:
         service.until("waiting", 'waiting for MIDI output "synth"')
-        left.set()
+        if gone == "driver":
+            left.set()
+        else:
+            service.stage.outputs.server_ended = True
         patiently(lambda: service.status is None, "its end")
 
     with pytest.raises(StartedAgainError):
