@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,39 @@ LOOK_S = 1.0
 """Seconds between two checks of how late the last messages were. A check sorts them, so it is not made on each hop."""
 
 
+@dataclass(frozen=True)
+class _Running:
+    """The parts of a session that the status shows."""
+
+    engine: Engine
+    source: Source
+    output: Port | None
+    senders: Sequence[Sender]
+
+    def lateness_ms(self) -> float | None:
+        """Return the 99th percentile in ms of how late messages left, of the latest sender. None if none was sent."""
+        late = [late_ms for sender in self.senders if (late_ms := sender.lateness_ms(99)) is not None]
+        return max(late, default=None)
+
+
+@dataclass
+class _LastBeat:
+    """The last beat and chord, and the tempo in beats a minute. None for what is not known."""
+
+    tempo: float | None = None
+    position: int | None = None
+    lock: float | None = None
+    doubt: Doubt | None = None
+    chord: str | None = None
+    at_s: float | None = None
+
+    def take(self, at_s: float, beat: Beat) -> None:
+        """Take the next beat, at `at_s` seconds."""
+        if self.at_s is not None and at_s > self.at_s:
+            self.tempo = 60.0 / (at_s - self.at_s)
+        self.position, self.lock, self.at_s, self.doubt = beat.position, beat.lock, at_s, beat.doubt
+
+
 class Monitor:
     """Collects the values of the current session.
 
@@ -64,10 +98,7 @@ class Monitor:
         """99th percentile in ms of how late the messages of the last session left. None if none was sent."""
         self._events: deque[tuple[float, Event]] = deque(maxlen=MOST_EVENTS)
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
-        self._source: Source | None = None
-        self._output: Port | None = None
-        self._senders: Sequence[Sender] = ()
+        self._running: _Running | None = None
         self._xruns_before = 0
         self._shown_late_ms: float | None = None
         self._looked_s = float("-inf")
@@ -107,18 +138,18 @@ class Monitor:
         with self._lock:
             self._events.clear()
             self._forget()
-            self._engine, self._source, self._output, self._senders = engine, source, output, senders
+            self._running = _Running(engine, source, output, senders)
             self._looked_s = float("-inf")
 
     def end(self) -> None:
         """End the display of the session, which has closed its ports. Its notes and its xrun count are kept."""
         with self._lock:
-            if self._source is not None:
-                self._xruns_before += self._source.xruns
-                self.late_ms = self._lateness_ms()
-            self._engine, self._source, self._output, self._senders = None, None, None, ()
+            if self._running is not None:
+                self._xruns_before += self._running.source.xruns
+                self.late_ms = self._running.lateness_ms()
+            self._running = None
             self._looked_s = float("-inf")
-            self._lose_the_beat()
+            self._beat = _LastBeat()
 
     # called by the thread that writes the status
 
@@ -128,29 +159,20 @@ class Monitor:
             now_s = time.monotonic()
             while self._events:
                 self._fold(*self._events.popleft())
+            running, beat = self._running, self._beat
             if now_s - self._looked_s >= LOOK_S:
-                self._looked_s, self._shown_late_ms = now_s, self._lateness_ms()
-            source, output, late_ms = self._source, self._output, self._shown_late_ms
-            level_db = None if source is None else source.level_db()
-            sound = None if level_db is None else source
+                self._looked_s = now_s
+                self._shown_late_ms = None if running is None else running.lateness_ms()
+            late_ms = self._shown_late_ms
             return {
-                "audio": AudioStatus(
-                    port=None if sound is None else str(sound.port),
-                    rate=None if sound is None else sound.rate,
-                    level_db=None if level_db is None else round(level_db, 1),
-                    xruns=self._xruns_before + (0 if source is None else source.xruns),
-                    tuning_cents=None if self._engine is None or sound is None else self._tuning(self._engine),
-                ),
-                "midi": MidiStatus(
-                    output=None if output is None else str(output),
-                    input=None if source is None or sound is not None else str(source.port),
-                ),
-                "tempo": None if self._tempo is None else round(self._tempo, 1),
-                "beat": self._beat,
-                "lock": None if self._lock_on is None else round(self._lock_on, 3),
-                "doubt": None if self._doubt is None else DoubtStatus(self._doubt.kind, self._doubt.beats),
-                "chord": self._chord,
-                "steering": self._steering(),
+                "audio": self._audio(running),
+                "midi": _midi(running),
+                "tempo": None if beat.tempo is None else round(beat.tempo, 1),
+                "beat": beat.position,
+                "lock": None if beat.lock is None else round(beat.lock, 3),
+                "doubt": None if beat.doubt is None else DoubtStatus(beat.doubt.kind, beat.doubt.beats),
+                "chord": beat.chord,
+                "steering": None if running is None else _steering(running.engine),
                 "heard": [_shown(note, at_s, now_s) for at_s, note in self._heard],
                 "played": [_shown(note, at_s, now_s) for at_s, note in self._played],
                 "hop": HopStatus(
@@ -166,41 +188,28 @@ class Monitor:
     @property
     def connected(self) -> int:
         """Return the number of MIDI clients that the session has open."""
-        keyboard = self._source is not None and self._source.rate is None
-        return int(keyboard) + len(self._senders)
+        running = self._running
+        return 0 if running is None else int(running.source.rate is None) + len(running.senders)
 
-    def _steering(self) -> SteeringStatus | None:
-        now = None if self._engine is None else self._engine.steered
-        if now is None:
-            return None
-        steering = now.steering
-        return SteeringStatus(
-            *(now.armed, now.hold, now.counting_in),
-            *(steering.style, round(steering.density, 3), steering.register),
-            tempo_held=now.tempo_held,
-            variation=steering.variation,
+    def _audio(self, running: _Running | None) -> AudioStatus:
+        if running is None:
+            return AudioStatus(xruns=self._xruns_before)
+        source, hearing = running.source, running.engine.hearing
+        xruns = self._xruns_before + source.xruns
+        if (level_db := source.level_db()) is None:
+            return AudioStatus(xruns=xruns)
+        return AudioStatus(
+            port=str(source.port),
+            rate=source.rate,
+            level_db=round(level_db, 1),
+            xruns=xruns,
+            tuning_cents=None if hearing is None else hearing.tuning,
         )
-
-    @staticmethod
-    def _tuning(engine: Engine) -> float | None:
-        return None if engine.hearing is None else engine.hearing.tuning
-
-    def _lateness_ms(self) -> float | None:
-        late = [late_ms for sender in self._senders if (late_ms := sender.lateness_ms(99)) is not None]
-        return max(late, default=None)
 
     def _forget(self) -> None:
         self._heard: deque[tuple[float, tuple[int, int, float]]] = deque(maxlen=NOTES_SHOWN)
         self._played: deque[tuple[float, tuple[int, int, float]]] = deque(maxlen=NOTES_SHOWN)
-        self._lose_the_beat()
-
-    def _lose_the_beat(self) -> None:
-        self._tempo: float | None = None
-        self._beat: int | None = None
-        self._lock_on: float | None = None
-        self._doubt: Doubt | None = None
-        self._chord: str | None = None
-        self._beat_s: float | None = None
+        self._beat = _LastBeat()
 
     def _fold(self, at_s: float, event: Event) -> None:
         match event:
@@ -209,11 +218,34 @@ class Monitor:
             case Send(pitch=pitch, velocity=velocity):
                 self._played.append((at_s, (pitch, velocity, 1.0)))
             case ChordChosen(label=label):
-                self._chord = label
-            case Beat(position=position, lock=lock, doubt=doubt):
-                if self._beat_s is not None and at_s > self._beat_s:
-                    self._tempo = 60.0 / (at_s - self._beat_s)
-                self._beat, self._lock_on, self._beat_s, self._doubt = position, lock, at_s, doubt
+                self._beat.chord = label
+            case Beat():
+                self._beat.take(at_s, event)
+
+
+def _midi(running: _Running | None) -> MidiStatus:
+    if running is None:
+        return MidiStatus()
+    source, output = running.source, running.output
+    return MidiStatus(
+        output=None if output is None else str(output), input=str(source.port) if source.rate is None else None
+    )
+
+
+def _steering(engine: Engine) -> SteeringStatus | None:
+    if (now := engine.steered) is None:
+        return None
+    steering = now.steering
+    return SteeringStatus(
+        armed=now.armed,
+        hold=now.hold,
+        counting_in=now.counting_in,
+        style=steering.style,
+        density=round(steering.density, 3),
+        register=steering.register,
+        tempo_held=now.tempo_held,
+        variation=steering.variation,
+    )
 
 
 def _moment(event: Event, stream_time: StreamTime) -> Moment | None:
