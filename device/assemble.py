@@ -137,7 +137,16 @@ def hearing_of(
             f"{bundle.path}: the gate's delay is {gate.delay_frames} frames, "
             f"the transcriber's {bundle.manifest.label_delay_frames}: export the bundle again."
         )
-    return Hearing(bundle.features, gate, bundle.transcriber(), split, confidence, tuning, adapts, hears_beeps)
+    return Hearing(
+        bundle.features,
+        gate,
+        bundle.transcriber(),
+        split=split,
+        confidence=confidence,
+        tuning=tuning,
+        adapts=adapts,
+        hears_beeps=hears_beeps,
+    )
 
 
 def left_hand_of(bundle: Bundle, steering: Steering = AS_THE_NET_PLAYS, memory: PhraseMemory | None = None) -> LeftHand:

@@ -82,7 +82,9 @@ def _from_midi(request: Request, outputs: Outputs) -> Performance:
     hop_s = (FeatureSpec() if bundle is None else bundle.features).hop_s
     ended_s = captured_end(part.end_s, source.tracks_end_s, hop_s) if captured else None
     with _progress(request, max(part.end_s, ended_s or 0.0)) as progress:
-        performance = play_midi(engine, part, hop_s, progress, ended_s, _wait(request), request.actions)
+        performance = play_midi(
+            engine, part, hop_s, progress=progress, captured_s=ended_s, wait=_wait(request), actions=request.actions
+        )
     performance.warnings = [*source.warnings, *hands, *unfit, *warnings_of(clock, request.meter)]
     performance.beat = _beat_source(request, engine, clock, performance, foreseen, metres)
     outputs.write(ResultWriter(performance, _named(bundle), _title(request, performance), like=source))
@@ -151,7 +153,16 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
         hears_itself=request.hears_itself,
     )
     with _progress(request, sound.seconds) as progress:
-        performance = play_sound(engine, sound, hops, sent, progress, _wait(request), request.lost, request.actions)
+        performance = play_sound(
+            engine,
+            sound,
+            hops,
+            sent=sent,
+            progress=progress,
+            wait=_wait(request),
+            lost=request.lost,
+            actions=request.actions,
+        )
     performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
     if performance.notes:
         performance.warnings += _about_gain(sound)
@@ -215,7 +226,15 @@ def _wait(request: Request) -> Callable[[float], None]:
 
 
 def _clock(request: Request, mode: Mode, source: MidiInput | None) -> Clock:
-    return make_clock(mode, request.tempo, request.count_in, request.meter, source, request.max_drift, request.upbeat)
+    return make_clock(
+        mode,
+        tempo=request.tempo,
+        count_in=request.count_in,
+        meter=request.meter,
+        file=source,
+        max_drift=request.max_drift,
+        upbeat=request.upbeat,
+    )
 
 
 def _open(request: Request) -> Bundle:

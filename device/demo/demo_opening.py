@@ -68,7 +68,15 @@ class DemoOpener:
             tape.begin(source.rate, engine)
         with contextlib.ExitStack() as stack:
             queue = SendQueue(config.midi.channel - 1, config.midi.transpose)
-            sender = Sender(queue, lambda message: None, stream_time, 0.0, lifetime.fail, STALL_S, self.monitor.faults)
+            sender = Sender(
+                queue,
+                lambda message: None,
+                stream_time,
+                lead_s=0.0,
+                failed=lifetime.fail,
+                stall_s=STALL_S,
+                faults=self.monitor.faults,
+            )
             stack.callback(sender.close)
             return Opened(
                 engine=engine,

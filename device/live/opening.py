@@ -293,14 +293,25 @@ class _Opening:
         if program:
             opening.append(mido.Message("program_change", channel=channel, program=program - 1))
         queue = SendQueue(channel, midi.transpose)
-        sender = Sender(queue, send, self._time, lead_s, self._lifetime.fail, self._stall_s, self._faults, opening)
+        sender = Sender(
+            queue,
+            send,
+            self._time,
+            lead_s=lead_s,
+            failed=self._lifetime.fail,
+            stall_s=self._stall_s,
+            faults=self._faults,
+            opening=opening,
+        )
         self._stack.callback(sender.close)
         self._senders.append(sender)
 
     def _begin_heard(self, port: Port, write: Callable[[mido.Message], None]) -> HeardOutput:
         channel = self._config.midi.heard_channel - 1
         opening = silencing(channel) if self._opener.service else []
-        heard = HeardOutput(port, channel, write, self._time, self._lifetime.fail, self._stall_s, opening)
+        heard = HeardOutput(
+            port, channel, write, self._time, failed=self._lifetime.fail, stall_s=self._stall_s, opening=opening
+        )
         self._stack.callback(heard.sender.close)
         return heard
 
@@ -328,7 +339,16 @@ class _Opening:
         through = synth.through if synth is not None and self._config.synth.right_hand else None
         split = self._config.play.split
         channels = self._config.midi.input_channels
-        keyboard = KeyboardSource(port, self._hop_s, self._time, self._echoes, through, self._controls, split, channels)
+        keyboard = KeyboardSource(
+            port,
+            self._hop_s,
+            self._time,
+            echoes=self._echoes,
+            through=through,
+            controls=self._controls,
+            split=split,
+            channels=channels,
+        )
         self._stack.callback(keyboard.close)
         self._watched.append(Watched(self._opener.inputs.has, port, INPUT))
         return keyboard

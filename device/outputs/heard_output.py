@@ -34,7 +34,16 @@ class HeardOutput:
         """`send` sends to `port`. `channel` is counted from 0. The other arguments are those of `Sender`."""
         self.port = port
         # this sender counts no faults in the status: a note leaves after its decision, so each would count as late
-        self.sender = Sender(SendQueue(channel), send, stream_time, 0.0, failed, stall_s, None, opening)
+        self.sender = Sender(
+            SendQueue(channel),
+            send,
+            stream_time,
+            lead_s=0.0,
+            failed=failed,
+            stall_s=stall_s,
+            faults=None,
+            opening=opening,
+        )
         """The sender. The session closes it, and the loop reports each finished hop to it."""
         self._down: dict[int, float] = {}
 

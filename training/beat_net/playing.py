@@ -100,7 +100,19 @@ def play(hand: ScoredHand, rng: np.random.Generator, onsets: int, free: float = 
     if counted:
         notes = _counted_in(notes, float(np.exp(np.log(2 * half_s[:48]).mean())), rng)
     time_s, place, first, top, keys, ornament, length_s, tap = notes
-    return Take(hand.meter, time_s, place, first, top, keys, length_s, tap, ornament, counted, grid_s)
+    return Take(
+        hand.meter,
+        time_s=time_s,
+        place=place,
+        first=first,
+        top=top,
+        keys=keys,
+        beat_s=length_s,
+        is_tap=tap,
+        is_ornament=ornament,
+        counted=counted,
+        half_s=grid_s,
+    )
 
 
 def _half_beats(

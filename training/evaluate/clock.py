@@ -86,7 +86,14 @@ def _table(asked: ClockRequest) -> Any:
     if asked.performances is None:
         from training.playing_figures.clock import evaluate_clock
 
-        return evaluate_clock(asked.cache, asked.corpora, asked.split, asked.pieces, asked.timing_ms / 1000, bundle)
+        return evaluate_clock(
+            asked.cache,
+            corpora=asked.corpora,
+            split=asked.split,
+            pieces=asked.pieces,
+            timing_s=asked.timing_ms / 1000,
+            bundle=bundle,
+        )
     if asked.sound:
         from training.playing_figures.followed_by_ear import evaluate_by_ear
 

@@ -140,12 +140,12 @@ class _Measures:
         return evaluate_playing(
             self._accompanist,
             asked.cache,
-            corpus,
-            asked.split,
-            asked.songs,
-            self._gap_steps,
-            self._listen,
-            asked.steering,
+            corpus=corpus,
+            split=asked.split,
+            songs=asked.songs,
+            gap_steps=self._gap_steps,
+            listen=self._listen,
+            steering=asked.steering,
             recovery=asked.recovery,
         )
 

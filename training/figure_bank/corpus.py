@@ -156,7 +156,9 @@ def _excerpt(
     context = context_of(right.first[theirs] - begin, right.end[theirs] - begin, right.pitch[theirs], BARS, size, beat)
     for bar, low in zip(bars, lows, strict=True):
         bar[:, 2] -= low
-    return LeftHandExcerpt(name, group, bars, np.array(lows) - anchor, anchor, manner, context)
+    return LeftHandExcerpt(
+        name, group, bars=bars, lifts=np.array(lows) - anchor, anchor=anchor, manner=manner, context=context
+    )
 
 
 def _chord(left: HandOnGrid, right: HandOnGrid, start: int, length: int) -> int:

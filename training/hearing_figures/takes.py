@@ -62,11 +62,11 @@ SETTINGS: dict[str, Bleed | None] = {
     "clean": None,
     "room": None,
     "noise": None,
-    "bleed -12 dB": Bleed(12.0, (0.02, 0.08), True),
-    "bleed -6 dB": Bleed(6.0, (0.02, 0.08), True),
-    "line-out 0 dB": Bleed(0.0, (0.005, 0.02), False),
-    "ours -6 dB": Bleed(6.0, (0.02, 0.12), True, ours=True),
-    "ours line-out 0 dB": Bleed(0.0, (0.005, 0.02), False, ours=True),
+    "bleed -12 dB": Bleed(12.0, (0.02, 0.08), in_room=True),
+    "bleed -6 dB": Bleed(6.0, (0.02, 0.08), in_room=True),
+    "line-out 0 dB": Bleed(0.0, (0.005, 0.02), in_room=False),
+    "ours -6 dB": Bleed(6.0, (0.02, 0.12), in_room=True, ours=True),
+    "ours line-out 0 dB": Bleed(0.0, (0.005, 0.02), in_room=False, ours=True),
 }
 """The ways in which the sound of a right hand reaches the device, by name.
 

@@ -228,7 +228,15 @@ def gpu_fit(
     if not streamed:
         start(cache, folder, seed, workers)
     out.mkdir(parents=True, exist_ok=True)
-    plan = GpuFitPlan(asked_net(changes), asked_weights(weights), Schedule(rate, minutes), batch, scenes, seed, begin)
+    plan = GpuFitPlan(
+        asked_net(changes),
+        asked_weights(weights),
+        schedule=Schedule(rate, minutes),
+        batch=batch,
+        scenes=scenes,
+        seed=seed,
+        begin=begin,
+    )
     GpuFit(plan, folder, out).run()
     if not streamed:
         (folder / "stop").touch()

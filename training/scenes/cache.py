@@ -101,7 +101,17 @@ class Studio:
             voices = repeated(rng, self.talk) if self.talk else utterances(rng, "fit")
             return draw_quiet(rng, self.clips, voices, self.features)
         mild = split == GATE
-        return draw(rng, pieces, self.banks, self.clips, self.features, mild, kind, self.without, self.talk)
+        return draw(
+            rng,
+            pieces,
+            banks=self.banks,
+            clips=self.clips,
+            features=self.features,
+            mild=mild,
+            kind=kind,
+            without=self.without,
+            talk=self.talk,
+        )
 
 
 def pieces_of(cache: Path, corpus: str, split: str) -> list[Piece]:

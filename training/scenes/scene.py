@@ -105,7 +105,7 @@ def draw(
     `mild` is true for scenes of the split `GATE`. `kind` is one of `KINDS`, or None for a random one. `without` names
     the one of `COLOURS` that is left out, to measure its effect. `talk` are recorded voices in the room.
     """
-    sound = draw_sound(rng, pieces, banks, clips, mild, kind, without, talk)
+    sound = draw_sound(rng, pieces, banks=banks, clips=clips, mild=mild, kind=kind, without=without, talk=talk)
     own = np.zeros((0, KEYS, 2), np.uint8) if sound.sent is None else own_frames(sound.sent, features.spec)
     levels = features.frames(sound.audio)
     return Scene(np.rint(levels * 255).astype(np.uint8), sound.notes, own)

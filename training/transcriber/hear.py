@@ -105,5 +105,16 @@ def hear(
     train, valid = load_scenes(cache, "train"), load_scenes(cache, "valid")
     if not train or not valid:
         raise UserError(f"No scenes in {cache}: run `python -m training scenes` for --split train and valid first.")
-    plan = FitPlan(config, spec, steps, epoch_steps, batch, rate, patience, seed, counts, norms=norms)
+    plan = FitPlan(
+        config,
+        spec,
+        steps=steps,
+        epoch_steps=epoch_steps,
+        batch=batch,
+        rate=rate,
+        patience=patience,
+        seed=seed,
+        weights=counts,
+        norms=norms,
+    )
     fit(plan, train, valid, cache / "fits" / name, fit_named(cache, begin) if begin else None)

@@ -105,7 +105,18 @@ def fitted(lever: Lever, steps: int, folder: Path, checks: Path, train: Path) ->
 
     net, spec = NetConfig.from_dict(dict(lever.net)), replace(FeatureSpec(), **lever.features)
     weights = LossWeights(**lever.loss)
-    plan = FitPlan(net, spec, steps, EPOCH_STEPS, BATCH, RATE, steps, lever.seed, weights, lever.own)
+    plan = FitPlan(
+        net,
+        spec,
+        steps=steps,
+        epoch_steps=EPOCH_STEPS,
+        batch=BATCH,
+        rate=RATE,
+        patience=steps,
+        seed=lever.seed,
+        weights=weights,
+        own=lever.own,
+    )
     fit(plan, load_scenes(train, "train"), load_scenes(checks, "valid"), folder)
     fit_gate_of(folder, checks)
 

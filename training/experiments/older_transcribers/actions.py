@@ -41,13 +41,13 @@ def _measured_family(asked: NotesRequest) -> str:
 
     return figures_of_given(
         asked.family,
-        asked.cache,
-        asked.data,
-        asked.test_sets,
-        asked.takes,
-        asked.only_note_names,
-        asked.thresholds,
-        asked.pairs,
+        cache=asked.cache,
+        data=asked.data,
+        sets=asked.test_sets,
+        count=asked.takes,
+        names=asked.only_note_names,
+        thresholds=asked.thresholds,
+        pairs=asked.pairs,
     )
 
 
@@ -109,14 +109,14 @@ def _search(asked: NotesRequest) -> str:
     from training.experiments.older_transcribers.search import search, told
 
     study = search(
-        asked.setup,
-        asked.root,
-        asked.data,
-        asked.scenes,
-        asked.dev_scenes,
-        asked.trials,
-        asked.storage,
-        asked.pruner,
+        setup=asked.setup,
+        cache=asked.root,
+        data=asked.data,
+        scenes=asked.scenes,
+        dev_scenes=asked.dev_scenes,
+        trials=asked.trials,
+        storage=asked.storage,
+        pruner=asked.pruner,
     )
     return told(study)
 
