@@ -20,8 +20,8 @@ class FilePath(click.Path):
     """Accepts the path of a file or folder and gives a Path.
 
     The address of a file of this machine, such as "file:///home/me/a%20song.mid", is a path too: file managers copy
-    paths in this form (RFC 8089). Raises UserError for an empty text, for the address of a page of the web, and for one
-    that holds a zero.
+    paths in this form (RFC 8089). "~/" at the beginning is the home folder. Raises UserError for an empty text, for
+    the address of a page of the web, and for one that holds a zero.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,9 @@ class FilePath(click.Path):
         if value == "":
             # pathlib would take it for the folder in which the command runs
             raise UserError("An empty text names no file: check the name.")
+        if isinstance(value, str) and value.startswith("~/") and not os.path.lexists(value):
+            # a shell leaves it to the program in quotes and after an equals sign
+            value = str(Path(value).expanduser())
         found = _ADDRESS.match(value) if isinstance(value, str) else None
         if found is not None and not os.path.lexists(value):
             if found[1] is None:

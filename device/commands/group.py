@@ -6,9 +6,11 @@ So each command needs only its own packages.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -48,6 +50,10 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._places:
+            if "play" in self._places and Path(cmd_name).is_file():
+                raise UserError(
+                    f"{cmd_name} is no command: `{self._speaker} play {shlex.quote(cmd_name)}` plays the file."
+                )
             return None
         module, name = self._places[cmd_name].split(":")
         command: click.Command = getattr(import_module(module), name)

@@ -12,7 +12,7 @@ from device.commands.file_path import FilePath
 from device.commands.options import FiniteRange, KeyOfPiano, WholeRange
 from device.commands.play_from_file import counts, from_file
 from device.commands.play_request import Request
-from device.files.input_present import check_present
+from device.files.input_present import check_present, check_single
 from device.files.result_writer import OUTPUT_KINDS
 from device.files.results import Outputs
 from device.make_clock import FILE_MODES
@@ -31,7 +31,7 @@ from device.settings.choices import (
 _IN = _OUT = FilePath()
 
 
-@click.command(short_help="Play the left hand to a recording or a .mid.")
+@click.command(short_help="Play the left hand to a recording or a .mid.", context_settings={"allow_extra_args": True})
 @click.argument("input_", metavar="INPUT", type=_IN)
 @click.option("--midi", type=_OUT, metavar="OUT.mid", help="Write the left hand to a MIDI file.")
 @click.option("--notes", type=_OUT, metavar="NOTES.csv", help="Write every note heard to a table.")
@@ -124,6 +124,7 @@ def play(input_: Path, force: bool, **options: Any) -> None:
     If no output is named, the left hand (INPUT.left-hand.mid), both hands as sound (INPUT.both-hands.wav) and a piano
     roll (INPUT.roll.png) are written beside INPUT.
     """
+    check_single(input_, click.get_current_context().args)
     named = Outputs(**{kind: options.pop(kind) for kind in OUTPUT_KINDS})
     request = Request.asked(input_, **options)
     check_present(input_)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from device.errors import UserError
 from device.files.near_names import near_names
+from device.printable import count_of
 
 _PROJECTS = {
     ".band": "a GarageBand project",
@@ -50,6 +53,17 @@ def check_present(path: Path) -> None:
         raise UserError(f"{path} is empty: record it again, or give another file.")
     if blank:
         raise UserError(f"{path} holds nothing but zeros, as after a loss of power: copy or record it again.")
+
+
+def check_single(path: Path, more: Sequence[str]) -> None:
+    """Raise UserError if `more` words follow the input `path` on the command line."""
+    if not more:
+        return
+    whole = " ".join([str(path), *more])
+    if Path(whole).is_file():
+        raise UserError(f"Put a name with spaces in quotes: `lefthand play {shlex.quote(whole)}`.")
+    words = count_of(len(more), "more word")
+    raise UserError(f"{path} is followed by {words}: play one file at a time, and put a name with spaces in quotes.")
 
 
 def _is_blank(path: Path) -> bool:

@@ -87,6 +87,9 @@ def test_a_pipe_in_place_of_a_file_has_a_remedy(tmp_path: Path, monkeypatch: pyt
         ("take 1", "take 1.wav"),
         ("take.mid", "take.mid.mid"),
         ("take.flac", "take.wav"),
+        ("\u201cmy take.mid\u201d", "my take.mid"),
+        ("my\\ take.mid", "my take.mid"),
+        ("my%20take.mid ", "my take.mid"),
     ],
 )
 def test_a_name_that_no_file_has_is_answered_with_the_one_that_is_meant(
@@ -99,11 +102,28 @@ def test_a_name_that_no_file_has_is_answered_with_the_one_that_is_meant(
 
 
 def test_at_most_three_names_are_given_and_the_nearest_come_first(tmp_path: Path) -> None:
-    for name in ("take.wav", "TAKE.mid.mid", "take.flac", "Take.MID", "take.ogg"):
+    for name in ("take.wav", "TAKE.mid.mid", "take.flac", "take.ogg"):
         (tmp_path / name).write_bytes(b"x")
-    names = ("Take.MID", "TAKE.mid.mid", "take.flac")
+    names = ("TAKE.mid.mid", "take.flac", "take.ogg")
     there = " or ".join(str(tmp_path / name) for name in names)
     refused(lefthand("play", tmp_path / "take.mid"), f"does not exist: check the name; there is {there}.")
+    (tmp_path / "Take.MID").write_bytes(b"x")
+    refused(lefthand("play", tmp_path / "take.mid"), f"there is {tmp_path / 'Take.MID'}.")
+
+
+def test_a_name_with_spaces_without_quotes_is_answered_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my new song.mid").write_bytes(b"x")
+    refused(lefthand("play", "my", "new", "song.mid"), "`lefthand play 'my new song.mid'`")
+    refused(lefthand("play", "a.mid", "b.mid", "--force"), "a.mid is followed by 1 more word: play one file at a time")
+
+
+def test_a_file_in_place_of_a_command_is_answered_with_the_command(tmp_path: Path) -> None:
+    (tmp_path / "my song.mid").write_bytes(b"x")
+    refused(lefthand(tmp_path / "my song.mid"), f"`lefthand play '{tmp_path / 'my song.mid'}'` plays the file.")
+    assert "No such command" in lefthand(tmp_path / "gone.mid").stderr
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.mid"])

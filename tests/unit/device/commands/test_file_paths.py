@@ -46,6 +46,23 @@ def test_the_address_of_a_file_is_a_path(tmp_path: Path, begin: str) -> None:
     assert (tmp_path / "the notes.csv").is_file()
 
 
+def test_the_sign_of_the_home_folder_is_read_where_a_shell_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, work = tmp_path / "home", tmp_path / "work"
+    (work / "~").mkdir(parents=True)
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(work)
+    for folder in (home, work / "~"):
+        (folder / "a.mid").write_bytes(clean())
+    assert lefthand("play", "~/a.mid", "--listen", "--notes=~/b.csv").exit_code == 0
+    assert (home / "b.csv").is_file()
+    (work / "~" / "a.mid").unlink()
+    assert lefthand("play", "~/a.mid", "--listen").exit_code == 0
+    refused(lefthand("play", "~/gone.mid"), f"{home}/gone.mid does not exist")
+
+
 def test_a_file_whose_name_looks_like_an_address_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file:").mkdir()
