@@ -1,8 +1,8 @@
 """Finds the presses of a foot switch or pedal in the values of its controller.
 
 Switches differ. A momentary switch sends 127 when it is pressed and 0 when it is released. An inverted one sends 0 and
-127. A latching one sends one message at each press, 127 and 0 in turn. Some send one fixed value at each press. A
-continuous pedal sends all values between 0 and 127 and may tremble around 64.
+127. Some go back to 63 or 64 in place of 0. A latching one sends one message at each press, 127 and 0 in turn. Some
+send one fixed value at each press. A continuous pedal sends all values between 0 and 127 and may tremble around 64.
 
 A fixed value below PRESSED + TREMBLE counts from its second message on, because a pedal at rest may send one. For the
 same reason the first press of a switch that sends such a value and then 0 counts when it is released.
@@ -29,6 +29,11 @@ TREMBLE = 16
 """Controller values above and below PRESSED that a continuous pedal must pass before its state changes."""
 JUMP_FROM = 32
 """A value from PRESSED on counts as pressed at once if the value before it was below this: a switch, not a tremble."""
+LEAP = 56
+"""A value that is lower than the one before by so much is a release: some switches go to 63 or 64 in place of 0.
+
+A pedal sends smaller steps: if it is read every 10 ms and lifted in 50 ms, they are of 25.
+"""
 REPEAT_S = 0.15
 """Seconds. The same value so soon after the last message is a repeated message. No foot presses twice so fast.
 
@@ -129,7 +134,8 @@ class Switch:
         if not self._down and (value >= PRESSED + TREMBLE or jumped or exact):
             self._down = True
             return "pressed"
-        if self._down and value <= PRESSED - TREMBLE:
+        fell = last is not None and last - value >= LEAP
+        if self._down and (value <= PRESSED - TREMBLE or fell):
             self._down = False
             return "released"
         return "again" if self._down and self._fixed and self._kind == "" and last is not None else None

@@ -225,3 +225,20 @@ def test_a_switch_that_repeats_its_value_while_it_is_down_counts_once() -> None:
 
 def test_a_pedal_holds_while_it_is_down() -> None:
     assert asked(controls(hold="cc 66"), cc(66, 90), cc(66, 127), cc(66, 0)) == [Hold(True), Hold(False)]
+
+
+@pytest.mark.parametrize(("down", "up"), [(127, 64), (127, 63), (127, 70), (120, 50), (0, 63), (0, 64)])
+def test_a_switch_that_goes_back_to_the_half_presses_each_time(down: int, up: int) -> None:
+    word = " inverted" if down < up else ""
+    made = controls(arm=f"cc 80{word}", hold=f"cc 80{word}")
+    timed = [
+        made.actions(cc(80, value), 10 + at_s) for at_s in range(4) for value, at_s in ((down, at_s), (up, at_s + 0.3))
+    ]
+    assert timed == [[Arm(), Hold(True)], [Hold(False)]] * 4
+
+
+def test_a_pedal_that_is_eased_above_the_half_and_pressed_again_presses_once() -> None:
+    values = [0, 40, 80, 120, 127, 105, 80, 66, 58, 70, 95, 120, 127]
+    made = controls(arm="cc 64", hold="cc 64")
+    timed = [made.actions(cc(64, value), 10 + 0.01 * i) for i, value in enumerate(values)]
+    assert [action for actions in timed for action in actions] == [Arm(), Hold(True)]
