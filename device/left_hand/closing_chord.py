@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from device.clock.step import Step
 from device.left_hand.accompanist import Plan
+from device.left_hand.harmony import Chord
+from device.left_hand.net_input import NEVER
 
 LAST_NOTE_BEATS = 4
 """Beats. A note of the tonic chord is the last note if it is held for this time and for at least a bar.
@@ -14,6 +16,8 @@ beat is enough.
 EARLY_STEPS = 0.5
 """Grid steps by which that beat may be too short: the notes of a player who slows down lie a little beside the steps.
 """
+NEW_STEPS = 0.5
+"""Grid steps. If the age of the player's latest onset has grown by less in a step, a key was struck in the step."""
 
 
 class ClosingChord:
@@ -34,6 +38,12 @@ class ClosingChord:
         """Steps from the player's latest onset to the closing chord."""
         self._stops_at: int | None = None
         """Grid step at which the left hand stops after the ending that the player asked for."""
+        self._last: Chord | None = None
+        """The chord of the player's last notes."""
+        self._last_top = -1
+        """Pitch class of the highest key that was down when the player last struck one, -1 before the first note."""
+        self._before: tuple[Chord | None, float] = None, NEVER
+        """At the step before: the chord, and the steps since the player's latest onset."""
 
     def ask(self) -> None:
         """End at the next bar line: the closing chord sounds for a bar, and then the left hand stops."""
@@ -50,9 +60,11 @@ class ClosingChord:
         """Return whether the closing chord is struck at `step`. Call it once for each step, in order.
 
         It is struck if the player holds a last note, or has stopped. In the first case it is held as long as the
-        player's note. The chord is the tonic if the last note suits it: `plan.chord` becomes that chord. `at_home` says
-        that the player's last highest key was the tonic, and `slows` that the player has slowed down.
+        player's note. The chord is the tonic if the player's last highest key is a tone of it, and else the chord of
+        the player's last notes: `plan.chord` becomes that chord. `at_home` says that the player's last highest key was
+        the tonic, and `slows` that the player has slowed down.
         """
+        self._listen(plan, step)
         if self._stops_at is not None:
             self.closed = True
             return False
@@ -65,10 +77,25 @@ class ClosingChord:
         holds_tonic = plan.tonic is not None and plan.top is not None and plan.top % 12 in plan.tonic.classes
         if self.closed or not step.is_beat or not (holds_tonic or plan.ends):
             return False
-        if plan.tonic is not None and (holds_tonic or at_home):
-            plan.chord = plan.tonic
+        # the chord that is expected in the silence is a guess that the player has not made
+        suits = holds_tonic or (plan.tonic is not None and self._last_top in plan.tonic.classes)
+        plan.chord = plan.tonic if suits else self._last or plan.chord
         self.closed, self.with_player, self._age_steps = True, plan.top is not None, plan.age_steps
         return True
+
+    def _listen(self, plan: Plan, step: Step) -> None:
+        """Keep the highest key of the player's latest onset, and the chord that held until a beat after it.
+
+        A chord's keys go up one after the other, so the key that is the highest a moment later may be an inner one. A
+        plan knows the keys of the step before, so the chord is the one of that step.
+        """
+        chord, age_steps = self._before
+        if plan.top is not None:
+            if plan.age_steps < age_steps + NEW_STEPS:
+                self._last_top = plan.top % 12
+            if plan.age_steps <= step.meter.steps_per_beat and chord is not None:
+                self._last = chord
+        self._before = plan.chord, plan.age_steps
 
     def take_back(self) -> None:
         """Record that no key of the closing chord could be struck."""
