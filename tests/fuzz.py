@@ -191,7 +191,7 @@ def formats() -> list[Format]:
     manifest = (default_bundle() / "manifest.json").read_bytes()
     memory = PhraseMemory(keeps=True)
     for i in range(40):
-        memory.hear([(0, 60 + i % 7)], i % 8)
+        memory.hear([(0, [60 + i % 7])], i % 8)
         memory.learn(4, np.full(24, -3.0, np.float32))
     phrases = memory.packed()
     return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -18,6 +19,16 @@ MOST = 8192
 """Number of half beats that are remembered: more than half an hour at 120 beats a minute."""
 MISSED = 0.3
 """Factor on the number of equal half beats if a half beat differs. So one wrong note does not end the phrase."""
+OTHER_CHORDS = 0.8
+"""Factor on that number if the melody of a half beat is equal, and other keys are struck below it.
+
+So a key that was not heard, or heard wrongly, does not end the phrase.
+"""
+CHORDS_TELL = 0.5
+"""Further half beats for which an equal half beat counts if chords are struck in it.
+
+Chords that come again with the melody say more surely that the phrase is the same.
+"""
 LEAST = 4.0
 """Number of half beats with a new key that must have been equal before the memory is used."""
 SURE = 8.0
@@ -40,8 +51,11 @@ FINENESS, UNKNOWN = 16.0, 127
 """Packed steps in a unit of log-probability, and the packed value for a chord that was never found."""
 NO_KEY, KEY_UNKNOWN = -1, -2
 """Stand for a grid step at which the melody strikes no key, and for one of which that is not known."""
-FACTOR, MODULUS = 1_000_003, 2**61 - 1
-"""Factor and modulus with which the hash of a half beat is computed."""
+FACTOR, MODULUS, CHORD_MODULUS = 1_000_003, 2**61 - 1, 2**31 - 1
+"""Factor, and moduli for the melody and for the keys below it, with which the hashes of a half beat are computed.
+
+The hash of the keys is 0 if no key is struck below the melody.
+"""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -73,7 +87,9 @@ class PhraseMemory:
     """Remembers each half beat of the melody, with the chord that held in it.
 
     A half beat is equal to an earlier one if the melody strikes at the same steps, moves by the same intervals, and has
-    the same place in the bar. Intervals are from one struck key to the next, so a transposed melody is equal too.
+    the same place in the bar. Intervals are from one struck key to the next, so a transposed melody is equal too. If
+    other keys are struck below the melody, it counts less. These are compared by their pitch classes below the
+    melody's.
     """
 
     def __init__(self, keeps: bool = False) -> None:
@@ -90,6 +106,7 @@ class PhraseMemory:
 
     def _clear(self) -> None:
         self._marks: Ints = np.zeros(MOST, np.int64)
+        self._chords: npt.NDArray[np.int32] = np.zeros(MOST, np.int32)
         self._pitches: Ints = np.zeros(MOST, np.int64)
         self._triads: Floats = np.zeros((MOST, 24), np.float32)
         self._known = np.zeros(MOST, bool)
@@ -98,17 +115,21 @@ class PhraseMemory:
         self._size = 0
         self._last = -1
 
-    def hear(self, onsets: list[tuple[int, int]], place: int) -> None:
+    def hear(self, onsets: Sequence[tuple[int, Collection[int]]], place: int) -> None:
         """Add the half beat of the melody that has just ended. If the memory is full, forget its older half.
 
-        `onsets` has one pair for each strike, in order: the step since the half beat began, and the MIDI pitch of the
-        highest key. `place` is a number that stands for the half beat's place in the bar and for the metre.
+        `onsets` has one pair for each strike, in order: the step since the half beat began, and the MIDI pitches of the
+        keys, of which the highest is the melody's. `place` is a number that stands for the half beat's place in the bar
+        and for the metre.
         """
-        mark, before = place, self._last
-        for step, pitch in onsets:
-            moved = pitch - self._last if self._last >= 0 else 0
+        mark, chords, before = place, 0, self._last
+        for step, pitches in onsets:
+            top = max(pitches)
+            moved = top - self._last if self._last >= 0 else 0
             mark = ((mark * FACTOR + step) * FACTOR + moved) % MODULUS
-            self._last = pitch
+            below = sum({1 << (top - pitch) % 12 for pitch in pitches} - {1})
+            chords = ((chords * FACTOR + step) * FACTOR + below) % CHORD_MODULUS if below else chords
+            self._last = top
         if self._size == MOST:
             self._forget_half()
         n = self._size
@@ -116,19 +137,21 @@ class PhraseMemory:
         # how many half beats up to the entry before each entry were equal to those up to the half beat before this one
         previous = np.concatenate((np.zeros(1, np.float32), self._equal[:n]))[:n]
         gain = 1.0 if onsets and before >= 0 else 0.0
-        self._equal[:n] = np.where(same, previous + gain, previous * MISSED)
+        told = gain * (1.0 + CHORDS_TELL) if chords else gain
+        alike = np.where(self._chords[:n] == chords, previous + told, (previous + gain) * OTHER_CHORDS)
+        self._equal[:n] = np.where(same, alike, previous * MISSED)
         self._equal[n] = 0.0
-        self._marks[n], self._pitches[n] = mark, self._last
+        self._marks[n], self._chords[n], self._pitches[n] = mark, chords, self._last
         self._known[n] = False
         self._keys[n] = NO_KEY
-        for step, pitch in onsets:
+        for step, pitches in onsets:
             if step < STEPS:
-                self._keys[n, step] = pitch
+                self._keys[n, step] = max(pitches)
         self._size = n + 1
 
     def _forget_half(self) -> None:
         half = MOST // 2
-        for array in (self._marks, self._pitches, self._triads, self._known, self._keys, self._equal):
+        for array in (self._marks, self._chords, self._pitches, self._triads, self._known, self._keys, self._equal):
             array[:half] = array[half:].copy()
         self._size = half
 
@@ -190,6 +213,7 @@ class PhraseMemory:
         triads[~self._known[part]] = UNKNOWN
         columns = {
             "marks": self._marks[part].astype("<i8"),
+            "chords": self._chords[part].astype("<i4"),
             "pitches": self._pitches[part].astype("<i2"),
             "keys": self._keys[part],
         }
@@ -207,14 +231,15 @@ class PhraseMemory:
             raw = [base64.b64decode(data[name], validate=True) for name in ("marks", "pitches", "triads")]
             marks, pitches = np.frombuffer(raw[0], "<i8"), np.frombuffer(raw[1], "<i2")
             triads = np.frombuffer(raw[2], np.uint8).reshape(-1, 24)
-            # files of earlier versions have no column of keys
+            # files of earlier versions have no column of chords, or none of keys
+            chords = np.frombuffer(base64.b64decode(data.get("chords", ""), validate=True), "<i4")
             keys = np.frombuffer(base64.b64decode(data.get("keys", ""), validate=True), np.int8).reshape(-1, STEPS)
         except (AttributeError, KeyError, TypeError, RecursionError, binascii.Error) as error:
             raise ValueError(f"it is not a memory of phrases: {error}") from None
         size = len(marks)
         if not size == len(pitches) == len(triads) or size > KEPT:
             raise ValueError("its columns do not fit together")
-        if len(keys) not in (0, size):
+        if len(keys) not in (0, size) or len(chords) not in (0, size):
             raise ValueError("its columns do not fit together")
         if len(keys) and not (keys.min() >= KEY_UNKNOWN):
             raise ValueError("a number is out of range")
@@ -223,6 +248,7 @@ class PhraseMemory:
         memory = cls(keeps=True)
         memory._size = size
         memory._marks[:size], memory._pitches[:size] = marks, pitches
+        memory._chords[:size] = chords if len(chords) else 0
         memory._keys[:size] = keys if len(keys) else KEY_UNKNOWN
         memory._triads[:size] = triads / -FINENESS
         memory._known[:size] = triads[:, 0] != UNKNOWN if size else False

@@ -175,10 +175,10 @@ class Progression:
         place = place_inputs(step, max(self._bars, 0), self._silent)
         self._answer = self._net.at(heard, place)
         # an onset of the last step may not be known yet, so the memory's half beats end a step earlier
-        strikes: dict[int, int] = {}
+        strikes: dict[int, list[int]] = {}
         for at, key in zip(first.tolist(), pitch.tolist(), strict=True):
             if now - size - 1 <= at < now - 1:
-                strikes[at - now + size + 1] = max(key, strikes.get(at - now + size + 1, 0))
+                strikes.setdefault(at - now + size + 1, []).append(key)
         self._memory.hear(sorted(strikes.items()), step.position * 64 + step.meter.steps_per_bar)
         self._memory.learn(DELAY, self._answer.hindsight)
         for past in self._hindsight.at(self._net.heard, place, self._answer.hindsight):
@@ -192,8 +192,8 @@ class Progression:
     def _heard(self, plan: Plan) -> Floats:
         """Return the score [24] of each triad, without the memory's part if all notes of a triad are down.
 
-        Nothing need be remembered then. The memory knows melodies by their keys and times, and so takes repeated chords
-        with the same highest key for a phrase that comes again.
+        Nothing need be remembered then. The memory knows a phrase by what is struck and when, and so takes repeated
+        chords for a phrase that comes again.
         """
         return self._known if self._answer is None or full_triad(plan.sounding) is None else self._answer.triads
 

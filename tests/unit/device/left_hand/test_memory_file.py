@@ -32,7 +32,7 @@ def learnt(times: int = 1) -> PhraseMemory:
     """A memory that has heard `TUNE`, one key a half beat, over E major and A minor by turns."""
     memory = PhraseMemory(keeps=True)
     for i in range(times * len(TUNE)):
-        memory.hear([(0, TUNE[i % len(TUNE)])], i % 8)
+        memory.hear([(0, [TUNE[i % len(TUNE)]])], i % 8)
         memory.learn(1, np.where(np.arange(24) == (4, 21)[i // 4 % 2], -0.1, -5.0).astype(np.float32))
     return memory
 
@@ -41,7 +41,7 @@ def recalled(memory: PhraseMemory) -> list[int | None]:
     memory.reset()
     found: list[int | None] = []
     for i, key in enumerate(TUNE):
-        memory.hear([(0, key)], i % 8)
+        memory.hear([(0, [key])], i % 8)
         answer = memory.recall()
         found.append(None if answer is None else int(np.argmax(answer.triads)))
     return found
@@ -85,7 +85,7 @@ def test_a_damaged_file_is_named_in_the_log_and_replaced(
     assert recalled(read_memory(tmp_path)) == recalled(learnt())
 
 
-@pytest.mark.parametrize("name", ["marks", "pitches", "triads", "keys"])
+@pytest.mark.parametrize("name", ["marks", "pitches", "triads", "keys", "chords"])
 def test_columns_that_do_not_fit_together_are_refused(name: str) -> None:
     data = json.loads(learnt().packed())
     data[name] = data[name][: len(data[name]) // 8 * 4]
@@ -99,10 +99,16 @@ def test_a_memory_without_keys_of_an_earlier_version_still_knows_its_chords() ->
     old, new = PhraseMemory.unpacked(json.dumps(data).encode()), PhraseMemory.unpacked(learnt().packed())
     for memory in (old, new):
         for i, key in enumerate(TUNE[:6]):
-            memory.hear([(0, key)], i % 8)
+            memory.hear([(0, [key])], i % 8)
     assert old.recall() is not None and new.recall() is not None
     assert old.next_keys(2) is None and new.next_keys(2) is not None
     assert recalled(PhraseMemory.unpacked(old.packed())) == recalled(old)
+
+
+def test_a_memory_without_chords_of_an_earlier_version_still_knows_its_phrases() -> None:
+    data = json.loads(learnt().packed())
+    del data["chords"]
+    assert recalled(PhraseMemory.unpacked(json.dumps(data).encode())) == recalled(learnt())
 
 
 def test_a_full_disk_is_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

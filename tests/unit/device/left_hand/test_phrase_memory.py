@@ -22,7 +22,7 @@ def played(memory: PhraseMemory, tune: tuple[int, ...], up: int = 0, learn: bool
     """Play a tune, one key a half beat, and return the chord that the memory gives for each following half beat."""
     found: list[int | None] = []
     for i, key in enumerate(tune):
-        memory.hear([(0, key + up)], i % 8)
+        memory.hear([(0, [key + up])], i % 8)
         if learn:
             memory.learn(1, sure_of((CHORDS[i % len(CHORDS)] % 12 + up) % 12 + CHORDS[i % len(CHORDS)] // 12 * 12))
         recalled = memory.recall()
@@ -61,8 +61,44 @@ def test_another_melody_and_another_place_in_the_bar_are_not_the_phrase() -> Non
     shifted = PhraseMemory()
     played(shifted, TUNE)
     for i, key in enumerate(TUNE):
-        shifted.hear([(0, key)], (i + 3) % 8)
+        shifted.hear([(0, [key])], (i + 3) % 8)
         assert shifted.recall() is None
+
+
+def harmonised(memory: PhraseMemory, below: int, triad: int, learn: bool = True) -> list[int | None]:
+    """Play `TUNE` with a key so many semitones below each of its keys, and `triad` in each half beat."""
+    found: list[int | None] = []
+    for i, key in enumerate(TUNE):
+        memory.hear([(0, [key - below, key])], i % 8)
+        if learn:
+            memory.learn(1, sure_of(triad))
+        recalled = memory.recall()
+        found.append(None if recalled is None else int(np.argmax(recalled.triads)))
+    return found
+
+
+def test_of_two_phrases_with_the_same_melody_the_one_with_the_same_keys_below_counts() -> None:
+    memory = PhraseMemory()
+    harmonised(memory, 4, triad=0)
+    harmonised(memory, 3, triad=9)
+    for below, triad in ((4, 0), (3, 9), (16, 0)):
+        assert harmonised(memory, below, triad, learn=False)[6:-1] == [triad] * 9
+
+
+def test_a_phrase_of_chords_is_known_sooner_than_a_phrase_of_single_keys() -> None:
+    memory = PhraseMemory()
+    harmonised(memory, 4, triad=0)
+    first = next(i for i, chord in enumerate(harmonised(memory, 4, 0, learn=False)) if chord is not None)
+    assert first < LEAST
+
+
+def test_keys_below_the_melody_that_were_not_heard_do_not_lose_the_phrase() -> None:
+    memory = PhraseMemory()
+    harmonised(memory, 4, triad=7)
+    for i, key in enumerate(TUNE[:-1]):
+        memory.hear([(0, [key] if i % 2 else [key - 4, key])], i % 8)
+    recalled = memory.recall()
+    assert recalled is not None and int(np.argmax(recalled.triads)) == 7 and recalled.sure > 0.5
 
 
 def test_chords_that_were_never_found_are_not_recalled() -> None:
@@ -90,7 +126,7 @@ def expected(memory: PhraseMemory, tune: tuple[int | None, ...], up: int = 0) ->
     """
     found: list[int | None] = []
     for i, key in enumerate(tune):
-        memory.hear([] if key is None else [(1, key + up)], i % 8)
+        memory.hear([] if key is None else [(1, [key + up])], i % 8)
         keys = memory.next_keys(STEPS_PER_HALF_BEAT)
         found.append(int(np.argmax(keys.struck[0])) if keys is not None and keys.struck[0].any() else None)
     return found
