@@ -37,8 +37,8 @@ from device.stream_time import StreamTime
 
 MOST_EVENTS = 1024
 """Largest number of events kept between two status writes, 0.25 s apart. If more arrive, only the last are shown."""
-
-
+PAUSE = 1.75
+"""If the time between two beats is so many times the one before, the clock paused, as while the player counts in."""
 LOOK_S = 1.0
 """Seconds between two checks of how late the last messages were. A check sorts them, so it is not made on each hop."""
 
@@ -68,11 +68,15 @@ class _LastBeat:
     doubt: Doubt | None = None
     chord: str | None = None
     at_s: float | None = None
+    gap_s: float | None = None
+    """Seconds between the last two beats."""
 
     def take(self, at_s: float, beat: Beat) -> None:
         """Take the next beat, at `at_s` seconds."""
         if self.at_s is not None and at_s > self.at_s:
-            self.tempo = 60.0 / (at_s - self.at_s)
+            before_s, self.gap_s = self.gap_s, at_s - self.at_s
+            if before_s is None or self.gap_s < PAUSE * before_s:
+                self.tempo = 60.0 / self.gap_s
         self.position, self.lock, self.at_s, self.doubt = beat.position, beat.lock, at_s, beat.doubt
 
 
