@@ -133,7 +133,7 @@ def test_the_page_is_killed_and_comes_back_by_itself(site: DemoSite, page: Chrom
     hops = site.until(lambda status: status.state == "playing", "playing").hop.count
     site.end(site.page, signal.SIGKILL)
     page.shown("away")
-    page.says("away", "restarting")
+    page.says("away", "does not answer")
     site.until(lambda status: status.hop.count > hops + 30, "the box plays on")
     site.begin_page()
     page.shown("away", False)
@@ -259,6 +259,18 @@ def test_a_box_that_waits_leads_to_its_ports_and_its_switches_look_as_if_they_di
     page.shown("elsewhere", False)
     until(lambda: page.at("arm").is_enabled(), "the box plays")
     assert page.script(look)[0] != waiting
+
+
+def test_a_button_shows_that_it_is_pressed(page: Chromium) -> None:
+    page.script("window.scrollTo(0, 0)")
+    colour = "return getComputedStyle(document.getElementById('tap')).borderTopColor"
+    before, finger = page.script(colour), ActionChains(page.driver)
+    finger.click_and_hold(page.at("tap")).perform()
+    try:
+        assert page.script(colour) != before
+    finally:
+        finger.release().perform()
+    assert page.script(colour) == before
 
 
 def test_dates_are_written_as_the_browser_writes_them(site: DemoSite, page: Chromium) -> None:
