@@ -31,7 +31,7 @@ function system({slots, version, log}) {
     if (one.why) item.append(make("em", one.why));
     return item;
   }));
-  const faults = Object.entries(latest ? latest.faults : {}).filter(([, count]) => count).map(([name, count]) => `${name} ${count}`);
+  const faults = Object.entries(latest ? latest.faults : {}).filter(([, count]) => count).map(([name, count]) => `${count} × ${name}`);
   at("version").textContent = T.version(version, faults.length ? T.faults(faults.join(", ")) : T.noFaults);
   const below = at("log").scrollTop + at("log").clientHeight >= at("log").scrollHeight - 5;
   at("log").textContent = log.join("\n");
