@@ -84,6 +84,13 @@ def make_clock(
         return FixedClock(tempo, meter or DEFAULT_METER, count_in or 0, upbeat)
     if mode == "midi":
         return MidiClock(meter or DEFAULT_METER)
+    return _file_clock(file, tempo, count_in or 0, meter, upbeat)
+
+
+def _file_clock(
+    file: TimedFile | None, tempo: float | None, count_in: int, meter: Meter | None, upbeat: float | None
+) -> Clock:
+    """Return a clock with the beats of `file`. The arguments are those of `make_clock`."""
     if file is None:
         raise UserError("--clock file takes its beats from a .mid input: use --clock follow or fixed for sound.")
     if tempo is not None:
@@ -93,13 +100,17 @@ def make_clock(
     first_bar = 0.0
     if upbeat is not None:
         signed = Meter(*signatures[0][1:]) if signatures else DEFAULT_METER
-        beat_ticks = float(signed.beat_quarters * max(tempo_map.ticks_per_beat, 1))
-        if count_in:
-            first_bar = file.first_tick / beat_ticks + count_in - 1 + beats_to_bar(upbeat)
-        else:
-            first_bar = file.music_tick / beat_ticks + upbeat
+        first_bar = _first_bar(file, signed, count_in, upbeat)
     clock = FileClock.from_map(tempo_map.ticks_per_beat, tempo_map.tempos, signatures, file.end_tick, first_bar)
     return CountedClock(clock, count_in) if count_in else clock
+
+
+def _first_bar(file: TimedFile, meter: Meter, count_in: int, upbeat: float) -> float:
+    """Return the place of a bar line of `file` in felt beats of `meter`, from its start."""
+    beat_ticks = float(meter.beat_quarters * max(file.tempo_map.ticks_per_beat, 1))
+    if count_in:
+        return file.first_tick / beat_ticks + count_in - 1 + beats_to_bar(upbeat)
+    return file.music_tick / beat_ticks + upbeat
 
 
 def warnings_of(clock: Clock, meter: Meter | None) -> list[str]:
