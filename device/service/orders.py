@@ -219,23 +219,34 @@ class OwnerOrders:
         self.change(wanted)
 
     def _change_to(self, tables: Tables, changes: list[Change]) -> None:
+        """Make `changes` to the settings in `tables`: in the present session if it can take them, else in a new one.
+
+        Raises UserError if the settings would not fit together, or if the changes cannot be stored.
+        """
         new = config_of(overlaid(tables, changes), "The settings")
         if self._config is None or self._problem or _at_rest(self._config) != _at_rest(new):
-            # the new session reads them from the disk
-            try:
-                write_changes(self._path, changes)
-            except OSError as error:
-                raise UserError(
-                    f"The change does not count: it cannot be stored ({error.strerror}). `lefthand doctor` says how "
-                    f"full the disk is."
-                ) from None
-            with self._lock:
-                self._config = new
-                self._set_leads(new)
-            self._renew()
-            return
+            self._change_for_new_session(new, changes)
+        else:
+            self._change_now(new, changes)
+
+    def _change_for_new_session(self, new: Config, changes: list[Change]) -> None:
+        """Store `changes`, and begin a new session, which reads them from the disk."""
+        try:
+            write_changes(self._path, changes)
+        except OSError as error:
+            raise UserError(
+                f"The change does not count: it cannot be stored ({error.strerror}). `lefthand doctor` says how "
+                f"full the disk is."
+            ) from None
         with self._lock:
-            old, self._config = self._config, new
+            self._config = new
+            self._set_leads(new)
+        self._renew()
+
+    def _change_now(self, new: Config, changes: list[Change]) -> None:
+        """Pass what is different in `new` to the present session, or keep it for the next one, and store it."""
+        with self._lock:
+            old, self._config = self.config, new
             for asked in _live(old, new):
                 if self._opened is None:
                     self._pending[type(asked)] = asked
