@@ -16,6 +16,7 @@ from deploy.ssh import NO_CONNECTION, Host, shown
 from device.errors import UserError
 
 CHUNK = 1 << 16
+"""Bytes that are read or written at once."""
 
 
 class Remote:

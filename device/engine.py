@@ -251,6 +251,7 @@ class Engine:
             self._player.hear(note)
 
     def _play(self, player: Player, step: Step, now_s: float) -> list[Event]:
+        """Return what the left hand does at `step`, and the beat and the chord of the step."""
         events: list[Event] = []
         if step.is_beat:
             events.append(Beat(step.time_s, now_s, step.beat, step.lock, beats_of_played_bar(step.meter), step.doubt))

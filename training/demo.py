@@ -31,8 +31,11 @@ CHORD_SPREAD_S = 0.006
 LEGATO = 0.93
 """Share of its written length for which a key is held."""
 SOFT, BEAT_ACCENT, BAR_ACCENT, VELOCITY_JITTER = 66, 6, 12, 3.0
+"""MIDI velocity of a plain note, what is added on a beat and on a bar line, and the standard deviation."""
 TAIL_S = 1.2
+"""Seconds of sound after the last note."""
 PEAK = 0.5
+"""Peak of the sound, of full scale."""
 _KEY = re.compile(r"([A-G])(#|b)?(-?\d)")
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 

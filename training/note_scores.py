@@ -14,7 +14,9 @@ Notes = npt.NDArray[np.float64]
 """Array [notes, 4] with the columns onset (s), offset (s), MIDI pitch and velocity."""
 
 SHORTEST_S = 0.01
+"""Least length in seconds of a note that is scored. A shorter one is made longer."""
 FRAME_S = 0.01
+"""Length in seconds of a frame for the score of frames."""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,13 @@ CHUNK = 64
 BLOCK = 256
 """Source samples per call for the cost: a block of a sound card. Each call costs time of its own."""
 SECONDS = 10
+"""Seconds of noise for the cost."""
 REPEATS = 5
+"""Number of runs for the cost. The quickest counts."""
 HALF_POWER_DB = -3.0
+"""Level at which a filter passes half of the power."""
 ABOVE_HZ = (8_200.0, 8_300.0, 9_000.0, 12_345.0, 20_000.0)
+"""Frequencies above half of the model's sample rate, which must not come through."""
 
 Stream: TypeAlias = Callable[[Samples], Samples]
 Hop: TypeAlias = tuple[Samples, float]

@@ -170,6 +170,7 @@ class Bundle:
         return model
 
     def _check_features(self, golden: Mapping[str, NDArray[Any]]) -> None:
+        """Raise BundleError if the features of this machine are not those with which the bundle was made."""
         spec = self.features
         where = self.path / MANIFEST
         for name in ("sample_rate", "hop"):

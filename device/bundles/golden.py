@@ -89,6 +89,7 @@ def golden_inputs(bundle: Bundle, name: str, model: StepModel) -> dict[str, NDAr
 
 
 def _check_outputs(bundle: Bundle, name: str, model: StepModel) -> list[str]:
+    """Return a line of text for each output of the model `name`. Raises BundleError if one is not as when exported."""
     found = run(model, golden_inputs(bundle, name, model))
     allowed = bundle.manifest.models[name].tolerance.get(model.runtime)
     if allowed is None:

@@ -12,6 +12,7 @@ from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.errors import UserError
 
 SLOWEST_BPM, FASTEST_BPM = 20.0, 400.0
+"""Limits of a set tempo, in felt beats a minute."""
 
 
 def beat_seconds(tempo: float) -> float:

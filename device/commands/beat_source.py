@@ -62,6 +62,7 @@ def beat_source(clock: Clock, *, has_beats: bool, foreseen: bool = False) -> str
 
 
 def _followed(clock: FollowClock, *, has_beats: bool, foreseen: bool) -> str:
+    """Return a sentence that says from what the clock of a player got its beat."""
     if clock.counted_in:
         counted = f"The beat follows the player, after a count-in of {clock.count_in}."
         if counts := clock.whole_counts:

@@ -183,6 +183,7 @@ class ControlServer:
             end.close()
 
     def _open(self) -> socket.socket | None:
+        """Return the listening control socket. None if there is no folder for it, or if it cannot be opened."""
         if self._folder is None:
             return None
         path = self._folder / SOCKET
@@ -249,6 +250,7 @@ class ControlServer:
                 client.socket.close()
 
     def _accept(self, ready: selectors.BaseSelector) -> None:
+        """Take the next client. One client too many gets an answer that says so, and is closed."""
         assert self._listener is not None
         try:
             peer, _ = self._listener.accept()

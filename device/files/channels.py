@@ -155,6 +155,7 @@ class ChannelComparison:
         return _Stretch.empty(self._size // 2 + 1, self._channels, self._pairs)
 
     def _segment(self, samples: NDArray[np.floating[Any]]) -> None:
+        """Add a segment of sound, [samples, channels], to the sums of its stretch and of its part."""
         samples = samples - samples.mean(axis=0, dtype=np.float64)
         spectra = np.fft.rfft(samples * self._window, axis=0)
         power, mean = np.abs(spectra) ** 2, np.abs(spectra.mean(axis=1)) ** 2

@@ -191,6 +191,7 @@ def _width_pt(label: str) -> float:
 
 
 def _lock(axes: Axes, beats: Sequence[Beat], span: tuple[float, float], end_s: float) -> None:
+    """Draw `lock` as a coloured bar from beat to beat in the seconds `span`, with the axis of the time below."""
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.ticker import MaxNLocator
 

@@ -13,7 +13,9 @@ import numpy as np
 from device.files.performance import Performance
 
 VERSION = 1
+"""Version of the report's form. A program that reads reports can tell by it what it gets."""
 _DIGITS = 6
+"""Decimal places of the numbers."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 _LARGEST = 0xFFFFFFFF - _HEADER.size
 """Bytes of sound that the lengths in a WAV header, 32 bits each, can state."""
 _FULL_SCALE = 32_767
+"""The 16-bit sample of a value of 1."""
 
 
 class SparseWav:

@@ -124,6 +124,10 @@ class Install:
         return name, manifest.created
 
     def _try(self, name: Name, created: str) -> None:
+        """Play with the bundle in the slot `name` on trial, and keep it if the trial is good.
+
+        Else the bundle before plays again, and BundleError is raised. `created` is the time of the new bundle.
+        """
         self._slots.begin_trial(name)
         self._tell("switch", f"slot {name} is current, on trial")
         report = self._start(name)

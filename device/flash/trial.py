@@ -116,6 +116,7 @@ class _Watcher:
         return start_s is not None and start_s >= self._began_s - TICK_S
 
     def _playing(self, status: Status, now_s: float) -> Outcome | None:
+        """Judge a service that plays. None as long as it has not played enough hops."""
         self._waiting_since_s = None
         if status.faults.get(NOT_A_NUMBER):
             return self._bad("its models give values that are not numbers")

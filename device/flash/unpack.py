@@ -48,6 +48,7 @@ def unpack(archive: Path, folder: Path) -> list[str]:
 
 
 def _check(member: tarfile.TarInfo, before: list[str]) -> None:
+    """Raise BundleError if a member of the archive cannot be a file of a bundle. `before` are the names before it."""
     name = member.name
     if not name or name.startswith(".") or not set(name) <= _PLAIN or len(name) > 64:
         raise BundleError(f"The archive holds {name[:200]!r}, a bundle's files lie in its own folder: pack it again.")

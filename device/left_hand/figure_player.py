@@ -249,6 +249,10 @@ class FigurePlayer:
     def _choose(
         self, rng: np.random.Generator, group: int, wanted: Floats, song: bool, before: int | None, density: float
     ) -> _Playing:
+        """Return a figure for the manner `wanted`: of the statistics of songs, or one near it in the bank.
+
+        `before` is the number of the figure that was played before, and is not chosen again.
+        """
         if song and GROUPS[group] == SONG_GROUP:
             rate = self._bank.strikes_a_beat(wanted)
             excerpt = self._songs.draw(rng, rate * max(density, 1.0), float(self._draw[ANCHOR]))

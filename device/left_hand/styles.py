@@ -121,6 +121,7 @@ class Figure:
         return 0 if by_bar else 1
 
     def _struck(self, step: Step, new_chord: bool, begins: bool, grain: int) -> Gesture:
+        """Return the gesture of the style at a step at which it strikes. `begins`: the figure begins there."""
         number = (self._since or 0) // _unit(step, grain)
         if self.style == "bass":
             return Gesture(bass=True)

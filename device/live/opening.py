@@ -287,6 +287,7 @@ class _Opening:
         return synth
 
     def _begin_sending(self, send: Callable[[mido.Message], None], lead_s: float, program: int) -> None:
+        """Begin a sender for the left hand. It first chooses the sound `program` (from 1; 0: none)."""
         midi = self._config.midi
         channel = midi.channel - 1
         opening = silencing(channel) if self._opener.service else []
@@ -335,6 +336,7 @@ class _Opening:
         return choose(self._config.midi.input, self._opener.inputs.ports(), INPUT)
 
     def _open_keyboard(self, synth: SynthFeed | None) -> Source:
+        """Open the keyboard. Its keys sound at `synth` too, if the settings say so."""
         port = self._keys()
         through = synth.through if synth is not None and self._config.synth.right_hand else None
         split = self._config.play.split

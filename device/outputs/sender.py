@@ -130,6 +130,7 @@ class Sender:
         self._thread.join(CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
+        """Send until the sender is closed, then release all keys. This is the work of the thread."""
         ask_for_fifo()
         try:
             self._sending_s = time.monotonic()

@@ -217,6 +217,10 @@ def _ports(kind: Callable[..., Any]) -> list[Port]:
 
 
 def _open(kind: Callable[..., Any], port: Port, own_name: str, word: PortKind) -> tuple[Any, Port]:
+    """Return a client of RtMidi's class `kind` that is connected to `port`, and the port.
+
+    Raises UnavailableError for a port of the kind `word` if it is gone or refuses.
+    """
     for api, display in midi_systems():
         if display != port.api or (client := midi_client(kind, api)) is None:
             continue

@@ -73,6 +73,7 @@ class CaptureWriter:
             raise
 
     def _begin(self, how: CaptureSettings, memory: bytes | None) -> None:
+        """Create the files of the capture, each with its header. `memory` is what the left hand knew of the player."""
         rate = self._rate
         if memory is not None:
             self._create(MEMORY).append(memory)

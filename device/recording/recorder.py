@@ -223,6 +223,7 @@ class Recording:
                 self._fail(str(error))
 
     def _write(self) -> None:
+        """Write what comes until the recording is done. This is the work of the thread."""
         writer = self._writer
         while not (self._done.is_set() and self._waiting.empty()):
             writer.step(time.monotonic())

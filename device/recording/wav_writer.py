@@ -24,6 +24,7 @@ _FLOAT = 3
 """The code WAVE_FORMAT_IEEE_FLOAT of a WAV header: the samples are floating-point numbers."""
 _DS64_BYTES = 28
 _FORMAT_BYTES = 18
+"""Bytes of the content of the chunks `ds64` and `fmt `."""
 
 
 class WavWriter:

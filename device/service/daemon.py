@@ -237,6 +237,7 @@ class Daemon:
         self._reload_if_asked()
 
     def _reload_if_asked(self) -> None:
+        """Read the settings again if SIGHUP came. If they cannot be used, the old ones stay."""
         if not self._signals.reload:
             return
         self._signals.reload = False
@@ -308,6 +309,7 @@ class Daemon:
         return f"{words}; without {opened.missing}, which is not connected" if opened.missing else words
 
     def _status(self) -> Status:
+        """Return the status of the box now. Memory and open files are looked up every LOOK_S."""
         state, message, since = self._said
         if time.monotonic() - self._looked_s >= LOOK_S:
             self._looked_s = time.monotonic()

@@ -170,6 +170,7 @@ class Errands:
         return replace(self.status, state="done")
 
     def _learn(self, control: str, keyboard: str, learnt: Callable[[Learnt], None]) -> None:
+        """Wait for the switch that a person presses, and pass it to `learnt`, which may refuse it."""
         child = self._started("device.ports.next_press", str(LEARN_S), keyboard)
         said, _ = child.communicate()
         try:

@@ -8,6 +8,7 @@ from collections import deque
 from types import TracebackType
 
 MOST_LINES = 60
+"""Number of lines that are kept."""
 MOST_CARRIED = 50_000
 """Most characters of the lines that are given to a new process. Linux takes 128 KiB for one environment variable."""
 

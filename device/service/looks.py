@@ -86,6 +86,7 @@ class PortWatch:
         self._changed.notify_all()
 
     def _read(self, child: subprocess.Popen[bytes]) -> None:
+        """Keep the latest line of the child until nobody has asked for LEAVE_S, then end it."""
         assert child.stdout is not None
         with child.stdout as lines:
             for line in lines:

@@ -32,7 +32,9 @@ MESSAGE_S, DRAIN_S = 0.001, 0.1
 TIMES = 2
 """All messages are sent twice: a JACK server with a dead or hanging client skips cycles and loses their messages."""
 CHANNELS = 16
+"""Number of the channels of a MIDI port."""
 FAILED = 2
+"""Exit code if a port could not be silenced."""
 
 
 def main(path: Path = DEFAULT_PATH) -> int:

@@ -248,6 +248,7 @@ class Controls:
         return False
 
     def _action(self, name: str, trigger: Trigger, message: mido.Message, at_s: float | None) -> Action | None:
+        """Return the action `name`, if `message` of its control asks for it now. `at_s` is its time in seconds."""
         if trigger.kind == "note":
             struck = message.type == "note_on" and message.velocity > 0
             return _PLAIN[name] if struck or trigger.switch == "latching" else None

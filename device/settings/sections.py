@@ -255,6 +255,7 @@ def _is_channel(value: object) -> bool:
 
 
 def _fits(value: object, key: dataclasses.Field[Any], hint: object) -> bool:
+    """Return whether a value of the settings file may be that of `key`, whose type is `hint`."""
     if "channels" in key.metadata:
         several = isinstance(value, list) and bool(value) and all(map(_is_channel, value))
         return value == ALL_CHANNELS or several or _is_channel(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from device.status.schema import PERIOD_S, Status, remove_status, write_status
 
 JOIN_S = 0.3
+"""Longest wait in seconds for the thread at the end."""
 
 log = logging.getLogger("lefthand")
 

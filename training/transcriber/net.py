@@ -31,6 +31,7 @@ The first three are about the share of frames and keys that have one. If they we
 hundred steps to learn that notes are rare (Lin et al. 2017, section 3.3).
 """
 BINS_PER_KEY = 3
+"""Frequency bins of the features for each key."""
 
 
 @dataclass(frozen=True)

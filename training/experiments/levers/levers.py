@@ -39,6 +39,7 @@ SETS = ("clean", "room", "noise", "bleed -6 dB", "line-out 0 dB")
 MINUTE_S = 60.0
 """Seconds of each real recording, from its start, that are measured."""
 BATCH, EPOCH_STEPS, RATE = 8, 50, 3e-3
+"""Scenes in a batch, steps between two validations, and the peak learning rate of each fit."""
 
 
 @click.command()
