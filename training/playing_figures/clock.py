@@ -243,19 +243,9 @@ def evaluate_clock(
         if not chosen:
             raise UserError(f"No pieces of {corpus} in {cache / 'pieces'}: run `python -m training prepare` first.")
         for way in WAYS:
-            rows: list[dict[str, float]] = []
-            for piece in chosen:
-                made = music_of(piece, way, timing_s)
-                if made is not None:
-                    music, meter = made
-                    row = judged(music, followed(music, FollowClock(meter, way.count_in or None)), way)
-                    rows += [row] if row else []
-            f = np.array([row["f"] for row in rows])
-            means: dict[str, Any] = {k: float(np.mean([row[k] for row in rows])) for k in ("f", "bar F", "bar", "lock")}
-            means |= {"pieces": len(rows), "median": float(np.median(f)), "good": float((f >= 0.9).mean())}
-            table[f"{corpus}, {way.name}"] = means
+            means = table[f"{corpus}, {way.name}"] = _means_of_way(chosen, way, timing_s)
             click.echo(
-                f"{corpus + ', ' + way.name:26s}{len(rows):8d}{means['f']:8.3f}{means['median']:8.3f}"
+                f"{corpus + ', ' + way.name:26s}{means['pieces']:8d}{means['f']:8.3f}{means['median']:8.3f}"
                 f"{means['good']:7.2f}{means['bar F']:7.3f}{means['bar']:7.3f}{means['lock']:7.2f}"
             )
         if bundle is not None:
@@ -264,3 +254,16 @@ def evaluate_clock(
             table[f"{corpus}, steady"]["left hand's sd ms"] = spread
             click.echo(f"{corpus}, steady, {len(takes)} pieces: gaps of the left hand have an s.d. of {spread:.1f} ms.")
     return table
+
+
+def _means_of_way(pieces: Sequence[Piece], way: Way, timing_s: float) -> dict[str, Any]:
+    """Return the mean measures of the clock over `pieces` that are played in one way, and the number of pieces."""
+    rows: list[dict[str, float]] = []
+    for piece in pieces:
+        if (made := music_of(piece, way, timing_s)) is not None:
+            music, meter = made
+            row = judged(music, followed(music, FollowClock(meter, way.count_in or None)), way)
+            rows += [row] if row else []
+    f = np.array([row["f"] for row in rows])
+    means: dict[str, Any] = {k: float(np.mean([row[k] for row in rows])) for k in ("f", "bar F", "bar", "lock")}
+    return means | {"pieces": len(rows), "median": float(np.median(f)), "good": float((f >= 0.9).mean())}
