@@ -31,7 +31,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--key", type=_PATH, default=DEFAULT_KEY, show_default=True)
+@click.option("--key", type=_PATH, default=DEFAULT_KEY, show_default=True, help="File of the key.")
 def keygen(key: Path) -> None:
     """Make the key that bundles are signed with, if there is none."""
     click.echo(f"{public_of(ensure_key(key))} is the key's public part; provisioning copies it to the box.")
@@ -93,7 +93,7 @@ def slots(hosts: tuple[str, ...]) -> None:
 
 @click.command()
 @_HOSTS
-@click.option("--lines", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option("--lines", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Newest lines to show.")
 @click.option("--follow", is_flag=True, help="Show new lines as they come, until Ctrl-C; for one HOST.")
 def logs(hosts: tuple[str, ...], lines: int, follow: bool) -> None:
     """Show the log of the service on every HOST."""

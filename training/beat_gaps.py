@@ -17,6 +17,7 @@ from device.clock.meter import Meter
 from device.errors import UserError
 from device.following.beat_gaps import BEATS, BINS, FILE, KINDS, LOWEST, REACH, SECONDS, SPREAD, GapHistograms, kind_of
 from training.corpora.pieces import CORPORA, load_pieces
+from training.options import CACHE
 from training.scored_hands import scored_hands
 
 Array = npt.NDArray[np.float64]
@@ -108,8 +109,10 @@ def fit(x: Samples) -> Array:
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=FILE, show_default=True, help="File of templates to write."
+)
 def gaps(cache: Path, out: Path) -> None:
     """Fit the templates of the times between onsets, from which the clock finds the tempo without a count-in."""
     rng = np.random.default_rng(0)

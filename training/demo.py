@@ -103,9 +103,15 @@ def record(notes: list[Note], soundfont: Path = SOUNDFONT) -> NDArray[np.float32
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=SOUND, help="The recording to write.")
-@click.option("--soundfont", type=click.Path(exists=True, path_type=Path), default=SOUNDFONT, show_default=True)
+@click.option(
+    "--soundfont",
+    type=click.Path(exists=True, path_type=Path),
+    default=SOUNDFONT,
+    show_default=True,
+    help="Soundfont of the piano.",
+)
 @click.option("--tempo", default=TEMPO, show_default=True, help="Beats a minute.")
-@click.option("--seed", default=SEED, show_default=True)
+@click.option("--seed", default=SEED, show_default=True, help="Seed of the player.")
 def demo(out: Path, soundfont: Path, tempo: float, seed: int) -> None:
     """Render the demo recording from demo/right-hand.txt."""
     score = read_score(SCORE.read_text(encoding="utf-8"))

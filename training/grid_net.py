@@ -22,6 +22,7 @@ from device.following.grid_frame import LEVELS
 from device.following.grid_net import AFTER, BEFORE, BINS, FILE, PLACES, SEEN, SHORTEST_S
 from device.following.place_net import GAP_BINS, gap_shares
 from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
+from training.options import CACHE
 from training.playing_figures.clock import longest_stretch
 from training.scored_hands import CHORD_BEATS
 
@@ -227,9 +228,11 @@ def fit(found: list[Hand], steps: int, rng: np.random.Generator) -> dict[str, An
 
 
 @click.command("grid")
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
-@click.option("--steps", default=STEPS, show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=FILE, show_default=True, help="File of weights to write."
+)
+@click.option("--steps", default=STEPS, show_default=True, help="Batches.")
 def grid_net(cache: Path, out: Path, steps: int) -> None:
     """Fit the clock's net of tempo and place for steady players without a count-in."""
     net = fit(hands(cache, "train"), steps, np.random.default_rng(0))

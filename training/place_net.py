@@ -18,6 +18,7 @@ from device.clock.meter import Meter
 from device.errors import UserError
 from device.following.place_net import AFTER, BEFORE, FEATURES, FILE, GAP_BINS, HEIGHT_RATE, gap_shares, melody_features
 from training.corpora.pieces import CORPORA, load_pieces
+from training.options import CACHE
 from training.scored_hands import scored_hands
 
 Array = npt.NDArray[np.float64]
@@ -181,8 +182,10 @@ def right_share(net: Any, played: list[tuple[Features, Places]], onsets: int = 4
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=FILE, show_default=True, help="File of weights to write."
+)
 def place(cache: Path, out: Path) -> None:
     """Fit the net that judges the place of notes in the beat, for the clock without a count-in."""
     import tensorflow as tf

@@ -32,6 +32,7 @@ from device.following.rhythm import (
 )
 from training.accompanist.data import grid_of
 from training.corpora.pieces import CORPORA, HandLabel, Piece, load_pieces
+from training.options import CACHE
 
 TABLES = Path(device.following.rhythm.__file__).with_name("rhythm.npz")
 """File from which the clock reads its tables."""
@@ -143,8 +144,10 @@ def _smoothed(counted: Counts) -> Counts:
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=TABLES, show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=TABLES, show_default=True, help="File of tables to write."
+)
 def rhythm(cache: Path, out: Path) -> None:
     """Count the clock's rhythm tables from the training pieces."""
     pieces = [piece for corpus in CORPORA for piece in load_pieces(cache, corpus, "train") if piece.primary]

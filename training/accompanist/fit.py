@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from device.errors import UserError
 from training.accompanist.data import GAP_STEPS, Sequence, sequences
+from training.options import CACHE, SEED
 
 STRETCH = 192
 """Number of steps in a training example. 192 steps are 48 beats, which is long enough to establish a key."""
@@ -102,16 +103,16 @@ def fixed_stretches(pieces: list[Sequence], each: int = 3) -> tuple[Array, Array
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--name", default="accompanist", show_default=True, help="Folder of the fit in CACHE/fits.")
-@click.option("--corpora", default="pop909,lieder,chopin", show_default=True)
+@click.option("--corpora", default="pop909,lieder,chopin", show_default=True, help="Corpora of the fit.")
 @click.option("--hearings", default=2, show_default=True, help="Hearings of each piece, each with other errors.")
 @click.option("--steps", default=2400, show_default=True, help="Training steps, more than 100.")
 @click.option("--epoch-steps", default=100, show_default=True, help="Steps between validations and checkpoints.")
-@click.option("--batch", default=32, show_default=True)
+@click.option("--batch", default=32, show_default=True, help="Stretches in a batch.")
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
 @click.option("--patience", default=10, show_default=True, help="Validations without improvement before the fit stops.")
-@click.option("--seed", default=1, show_default=True)
+@SEED
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"plain_channels": 48}.')
 def accompany(
     cache: Path,

@@ -9,6 +9,7 @@ import numpy as np
 
 from training.beat_net.likely_hands import likely_hands
 from training.beat_net.takes import Takes, TakesAhead
+from training.options import CACHE, SEED
 
 RATE, WARM_STEPS, DECAY, LARGEST_NORM = 2e-3, 200, 1e-3, 0.7
 """Greatest learning rate, steps in which it rises, weight decay, and greatest norm of the gradient."""
@@ -19,10 +20,10 @@ WAYS = ("count-in", "r25", "flat", "no count-in")
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the fit; a fit there goes on.")
-@click.option("--steps", type=click.IntRange(1), default=16000, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=16000, show_default=True, help="Batches.")
+@SEED
 @click.option("--start", type=click.Path(path_type=Path), help="Weights to go on from, with half of the learning rate.")
 @click.option("--npz", type=click.Path(path_type=Path), help="File for the box, as device/following/beat_net.npz.")
 @click.option("--performances", type=click.Path(path_type=Path), help="Real performances to judge the fit on.")

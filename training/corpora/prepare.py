@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from training.corpora.archives import corpus_folder
 from training.corpora.pieces import CORPORA, SPLITS, HandLabel, Piece, load_pieces, piece_path, save_piece
+from training.options import CACHE, DATA
 
 FILE_TIMEOUT_S = 120
 """Processor seconds per file. The longest piano score takes a tenth of this; a file that takes longer is malformed."""
@@ -102,8 +103,8 @@ def summary(pieces: list[Piece]) -> str:
 
 
 @click.command()
-@click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=Path("../shared/data"))
-@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), default=Path(".cache"))
+@DATA
+@CACHE
 @click.option("--corpus", type=click.Choice(CORPORA), multiple=True, help="Read only this corpus; may be repeated.")
 def prepare(data: Path, cache: Path, corpus: tuple[str, ...]) -> None:
     """Read the published corpora into the cache. Run it again to continue after a stop."""

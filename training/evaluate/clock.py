@@ -11,13 +11,21 @@ import click
 
 from device.bundles.bundle import Bundle
 from device.errors import UserError
-from training.evaluate.options import BUNDLE, CACHE, VALID_OR_TEST
+from training.evaluate.options import BUNDLE, SPLIT_HELP, VALID_OR_TEST
+from training.options import CACHE
 
 
 @click.command()
 @CACHE
-@click.option("--split", type=VALID_OR_TEST, default="test", show_default=True)
-@click.option("--corpus", "corpora", multiple=True, default=("pop909", "lieder"), show_default=True)
+@click.option("--split", type=VALID_OR_TEST, default="test", show_default=True, help=SPLIT_HELP)
+@click.option(
+    "--corpus",
+    "corpora",
+    multiple=True,
+    default=("pop909", "lieder"),
+    show_default=True,
+    help="Corpus to measure. May be repeated.",
+)
 @click.option("--pieces", default=40, show_default=True, help="Number of pieces of each corpus.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a constant of the clock.")
 @click.option("--timing-ms", default=20.0, show_default=True, help="Standard deviation of a note's timing.")

@@ -12,9 +12,10 @@ import click
 import numpy as np
 
 from device.bundles.bundle import Bundle
-from training.evaluate.options import BUNDLE, CACHE
+from training.evaluate.options import BUNDLE
 from training.hearing_figures.datasets import DATASETS
 from training.hearing_figures.takes import QUIET, REAL, SETTINGS, Take
+from training.options import CACHE, DATA
 
 if TYPE_CHECKING:
     from training.hearing_figures.measure import Comparison
@@ -30,7 +31,7 @@ the user has downloaded, and one's own pairs of sound and MIDI, are measured onl
 
 @click.command()
 @BUNDLE
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@DATA
 @CACHE
 @click.option(
     "--on", "sets", multiple=True, type=click.Choice((*SETS, *DATASETS)), help="Default: all but the last three."

@@ -10,13 +10,14 @@ from pathlib import Path
 import click
 
 from device.bundles.bundle import Bundle
-from training.evaluate.options import BUNDLE, CACHE, VALID_OR_TEST
+from training.evaluate.options import BUNDLE, SPLIT_HELP, VALID_OR_TEST
+from training.options import CACHE
 
 
 @click.command("chords")
 @BUNDLE
 @CACHE
-@click.option("--split", type=VALID_OR_TEST, default="valid", show_default=True)
+@click.option("--split", type=VALID_OR_TEST, default="valid", show_default=True, help=SPLIT_HELP)
 @click.option("--songs", type=int, help="Only N pieces of each corpus, spread over it.")
 def found_chords(folder: Path, cache: Path, split: str, songs: int | None) -> None:
     """Measure the chords that the device finds, and compare them with cheats and a simple rule.

@@ -12,7 +12,8 @@ import click
 from device.bundles.bundle import Bundle
 from device.settings.choices import STYLES, Steering, Style
 from training.corpora.pieces import Piece
-from training.evaluate.options import BUNDLE, CACHE, VALID_OR_TEST
+from training.evaluate.options import BUNDLE, SPLIT_HELP, VALID_OR_TEST
+from training.options import CACHE
 from training.playing_figures.by_ear import PLACES, Place
 from training.playing_figures.compared_hands import ROWS
 from training.playing_figures.measure import Listen, Performed
@@ -28,8 +29,9 @@ from training.playing_figures.measure import Listen, Performed
     type=click.Choice(["lieder", "pop909"]),
     default=("lieder", "pop909"),
     show_default=True,
+    help="Corpus to play. May be repeated.",
 )
-@click.option("--split", type=VALID_OR_TEST, default="valid", show_default=True)
+@click.option("--split", type=VALID_OR_TEST, default="valid", show_default=True, help=SPLIT_HELP)
 @click.option("--songs", type=int, help="Only N pieces of each corpus, spread over it (with --panel: the first N).")
 @click.option("--rows", multiple=True, type=click.Choice(list(ROWS)), help="Left hands to compare. Default: all.")
 @click.option(

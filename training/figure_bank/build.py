@@ -17,6 +17,7 @@ from device.left_hand.figure_bank import CONTEXT_LIMIT, FILE, GROUPS, MANNER_UNI
 from training.corpora.pieces import load_pieces
 from training.figure_bank.corpus import LeftHandExcerpt, excerpts_of
 from training.figure_bank.song_statistics import song_statistics
+from training.options import CACHE, SEED
 
 MOST_EXCERPTS = 1100
 """Excerpts in the bank. With more, the file would exceed 200 kB."""
@@ -164,9 +165,11 @@ def _pack(excerpts: list[LeftHandExcerpt]) -> dict[str, npt.NDArray[np.generic]]
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
-@click.option("--seed", default=1, show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=FILE, show_default=True, help="File of figures to write."
+)
+@SEED
 def figures(cache: Path, out: Path, seed: int) -> None:
     """Build the bank of left-hand figures, such as bass and chords, from the prepared pieces of the training split."""
     rng = np.random.default_rng(seed)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from device.left_hand.chord_net import CHANNELS, DELAY, FILE, HEADS, PLACES
 from training.corpora.pieces import load_pieces
 from training.figure_bank.half_beats import HalfBeats, half_beats_of
+from training.options import CACHE, SEED
 
 FRAMES = 160
 """Number of half beats in a training example."""
@@ -268,11 +269,13 @@ def store(params: Params, out: Path, heads: tuple[tuple[str, int], ...] = HEADS)
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=FILE, show_default=True, help="File of weights to write."
+)
 @click.option("--steps", default=2400, show_default=True, help="Batches of stretches.")
 @click.option("--units", default=UNITS, show_default=True, help="Units for each pitch class.")
-@click.option("--seed", default=1, show_default=True)
+@SEED
 def chords(cache: Path, out: Path, steps: int, units: int, seed: int) -> None:
     """Fit the chord net on the prepared pieces and write its weights as 16-bit floats."""
     train, valid = read(cache, "train", seed), read(cache, "valid", seed)

@@ -28,6 +28,7 @@ from training.figure_bank.chords import (
     updater,
 )
 from training.figure_bank.half_beats import HalfBeats
+from training.options import CACHE, SEED
 
 FRAMES = 96
 """Number of half beats in a training example."""
@@ -153,10 +154,12 @@ def _report(logits: Floats, judged: dict[str, npt.NDArray[Any]]) -> str:
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=FILE, show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=FILE, show_default=True, help="File of weights to write."
+)
 @click.option("--steps", default=900, show_default=True, help="Batches of stretches.")
-@click.option("--seed", default=1, show_default=True)
+@SEED
 def hindsight(cache: Path, out: Path, steps: int, seed: int) -> None:
     """Fit the net of past chords on the prepared pieces, with the shipped chord net, and write its weights."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -26,6 +26,7 @@ from training.hearing_figures.metronomes import BAR, METRONOMES
 from training.hearing_figures.struck import struck
 from training.hearing_figures.takes import RATE, Take, excerpt, maps_takes
 from training.note_scores import Notes, matched
+from training.options import DATA
 
 PITCHES_HZ = (440.0, 660.0, 880.0, 1000.0, 1500.0, 2000.0)
 LENGTHS_S = (0.01, 0.03, 0.06, 0.12)
@@ -198,7 +199,7 @@ def _empty_row() -> Row:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@DATA
 @click.option("--bundle", "folder", type=click.Path(path_type=Path), help="Bundle to measure, else the shipped one.")
 @click.option("--seconds", type=float, default=24.0, show_default=True, help="Seconds of each recording.")
 @click.option("--real", type=int, default=2, show_default=True, help="Number of recordings of a real piano.")

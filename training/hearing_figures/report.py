@@ -40,6 +40,7 @@ from training.hearing_figures.trust import (
     uncertainty,
 )
 from training.note_scores import FRAME_S
+from training.options import CACHE, DATA
 from training.transcriber.hear import fit_named
 
 SHOWN_S = 12.0
@@ -203,12 +204,16 @@ def page(title: str, parts: list[tuple[str, str]], style: str = "") -> str:
 @click.option(
     "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped one."
 )
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--on", "setting", type=click.Choice([REAL, *SETTINGS]), default="room", show_default=True)
-@click.option("--takes", default=8, show_default=True)
+@CACHE
+@DATA
+@click.option(
+    "--on", "setting", type=click.Choice([REAL, *SETTINGS]), default="room", show_default=True, help="What is heard."
+)
+@click.option("--takes", default=8, show_default=True, help="Takes on the page.")
 @click.option("--fit", default=SHIPPED_FIT, show_default=True, help="A fit in CACHE/fits or training/fits.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/hearing.html"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out/hearing.html"), show_default=True, help="Page to write."
+)
 def report(folder: Path, cache: Path, data: Path, setting: str, takes: int, fit: str, out: Path) -> None:
     """Write an HTML page with pictures of the notes that the transcriber hears and misses."""
     bundle = Bundle.open(folder)

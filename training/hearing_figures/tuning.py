@@ -27,6 +27,7 @@ from training.hearing_figures.robustness import detuned
 from training.hearing_figures.struck import struck
 from training.hearing_figures.takes import RATE, Take, excerpt, maps_takes
 from training.note_scores import Notes, score
+from training.options import DATA
 
 CENTS = (0, -50, -48, -45, -40, -20, 20, 40, 45, 48, 50)
 """Cents by which the sounds are moved. The first, 0, is the sound as it is."""
@@ -79,7 +80,7 @@ def as_a_file(bundle: Bundle, take: Take) -> float:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@DATA
 @click.option("--bundle", "folder", type=click.Path(path_type=Path), help="Bundle to measure, else the shipped one.")
 @click.option("--seconds", type=float, default=30.0, show_default=True, help="Seconds of each recording.")
 @click.option("--real", type=int, default=10, show_default=True, help="Number of recordings of a real piano.")

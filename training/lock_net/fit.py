@@ -12,6 +12,7 @@ import numpy as np
 
 from training.beat_net.likely_hands import likely_hands
 from training.lock_net.takes import Batch, Singles, batch_of, performed, simulated
+from training.options import CACHE, SEED
 from training.playing_figures.following import DOSES, load_performances
 
 RATE, WARM_STEPS, DECAY, LARGEST_NORM, TAKES_A_STEP = 4e-3, 30, 1e-2, 1.0, 32
@@ -25,11 +26,11 @@ WAYS = ("count-in", *reversed(DOSES))
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the fit; takes there are used.")
-@click.option("--takes", type=click.IntRange(OTHERS), default=320, show_default=True)
-@click.option("--epochs", type=click.IntRange(1), default=8, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--takes", type=click.IntRange(OTHERS), default=320, show_default=True, help="Simulated takes.")
+@click.option("--epochs", type=click.IntRange(1), default=8, show_default=True, help="Times that every take is read.")
+@SEED
 @click.option("--npz", type=click.Path(path_type=Path), help="File for the box, as device/following/lock_net.npz.")
 @click.option("--performances", type=click.Path(path_type=Path), help="Real performances to judge the fit on.")
 def lock(

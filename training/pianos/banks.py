@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
+from training.options import CACHE, DATA
 from training.pianos.instruments import INSTRUMENTS, LEAD_IN_S, Instrument, open_instrument
 from training.pianos.renderer import RATE, Audio
 
@@ -190,8 +191,8 @@ def bank_names(cache: Path, purpose: Purpose = "fit") -> list[str]:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@DATA
+@CACHE
 @click.option("--bank", "chosen", type=click.Choice([i.name for i in INSTRUMENTS]), multiple=True, help="Default: all.")
 def banks(data: Path, cache: Path, chosen: tuple[str, ...]) -> None:
     """Render the note banks that are not in the cache yet."""

@@ -27,6 +27,7 @@ from device.recording.capture import KEYS, SOUND
 from training.accompanist.data import seconds_of
 from training.corpora.pieces import HandLabel, load_pieces
 from training.hearing_figures.report import page
+from training.options import CACHE
 from training.playing_figures.blind_test import KEY, PAGE, Pair, by_chance, pair_of, score, write_blind_test
 from training.playing_figures.by_ear import Ear
 from training.playing_figures.held_out import BY_KEYS, HeldOut, excerpt, held_out, write_ogg
@@ -141,10 +142,12 @@ def own(source: Path, number: int, folder: Path, bundle: Path) -> str:
 @click.option(
     "--bundle", "folder", type=click.Path(path_type=Path), default=default_bundle, help="Default: the shipped one."
 )
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--pieces", default=3, show_default=True, help="Number of held-out pieces of each corpus.")
 @click.option("--seconds", default=45.0, show_default=True, help="Seconds of each piece that can be heard.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/listen"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out/listen"), show_default=True, help="Folder of the pages."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the excerpts and of the order in the blind test.")
 @click.option(
     "--answers", type=click.Path(path_type=Path, exists=True), help="Only count the right answers of this file."

@@ -20,6 +20,7 @@ import numpy as np
 
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
+from training.options import CACHE, SEED
 from training.remote.gpu_scenes import Scenes
 from training.remote.parcel import unpack
 from training.remote.stream import VALID_FILES, start
@@ -186,14 +187,16 @@ class GpuFit:
 
 @click.command()
 @click.option("--parcel", "packed", type=click.Path(path_type=Path), help="Unpack this parcel into CACHE first.")
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/gpu-fit"), show_default=True)
+@CACHE
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("out/gpu-fit"), show_default=True, help="Folder of the fit."
+)
 @click.option("--begin", help="Begin with the best weights of this fit in training/fits.")
 @click.option("--minutes", default=9.0, show_default=True, help="Minutes of the fit, without compilation.")
-@click.option("--batch", default=128, show_default=True)
+@click.option("--batch", default=128, show_default=True, help="Stretches in a batch.")
 @click.option("--rate", default=4e-3, show_default=True, help="Peak learning rate.")
 @click.option("--scenes", default=7680, show_default=True, help="Scenes of 24 s on the GPU, 2 MB each.")
-@click.option("--seed", default=1, show_default=True)
+@SEED
 @click.option("--workers", default=max((os.cpu_count() or 2) - 2, 1), show_default=True, help="Processes that render.")
 @click.option("--modal", default=64, show_default=True, help="Computed pianos to render from the parcel.")
 @click.option("--net", "changes", default="{}", help='JSON changes to the net, e.g. {"width": 32}.')

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from device.errors import UserError
 from device.events import KEYS, LOWEST_KEY
 from training.corpora.pieces import CORPORA, load_pieces, piece_path
+from training.options import CACHE, DATA
 from training.pianos.banks import LEVEL_S, NOTE_S, ONSET_WINDOW, bank_names, onset_sample, render_bank
 from training.pianos.instruments import INSTRUMENTS, MODAL, darkening, open_instrument
 from training.pianos.renderer import RATE
@@ -129,9 +130,15 @@ def at_level(note: Layer, level_db: float) -> Layer:
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path(".cache/parcel"), show_default=True)
+@CACHE
+@DATA
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(".cache/parcel"),
+    show_default=True,
+    help="Folder of the parcel.",
+)
 def parcel(cache: Path, data: Path, out: Path) -> None:
     """Pack the pianos, pieces and noises of a fit for a machine that has none of them."""
     names = [name for name in bank_names(cache) if not name.startswith(MODAL)]

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from device.events import KEYS
 from device.hearing.features import FeatureSpec
 from training.corpora.pieces import CORPORA, Piece
+from training.options import CACHE, SEED
 from training.scenes.cache import INVENTED, QUIET, Studio, pieces_of
 from training.scenes.scene import SCENE_S, Scene, targets
 
@@ -115,10 +116,16 @@ def start(cache: Path, folder: Path, seed: int, workers: int) -> list[multiproce
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path(".cache/stream"), show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--workers", default=os.cpu_count() or 1, show_default=True)
+@CACHE
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(".cache/stream"),
+    show_default=True,
+    help="Folder of the rendered scenes.",
+)
+@SEED
+@click.option("--workers", default=os.cpu_count() or 1, show_default=True, help="Processes that render.")
 def stream(cache: Path, out: Path, seed: int, workers: int) -> None:
     """Render scenes without end for `gpu-fit`, until OUT/stop exists. `gpu-fit` starts this by itself."""
     for process in start(cache, out, seed, workers):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from device.errors import UserError
 from device.hearing.features import Features, FeatureSpec
 from training.corpora.pieces import CORPORA, Piece, load_pieces
+from training.options import CACHE, DATA, SEED
 from training.pianos.banks import Bank, bank_names, load_bank
 from training.pianos.renderer import Audio
 from training.scenes.noise import load_clips
@@ -130,13 +131,19 @@ def pieces_of(cache: Path, corpus: str, split: str) -> list[Piece]:
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--split", type=click.Choice(["train", "valid", GATE]), default="train", show_default=True)
+@CACHE
+@DATA
+@click.option(
+    "--split",
+    type=click.Choice(["train", "valid", GATE]),
+    default="train",
+    show_default=True,
+    help="Pieces of the fit, of its validation, or of the gate.",
+)
 @click.option("--corpus", "corpora", multiple=True, type=click.Choice(SOURCES), help="Default: all.")
 @click.option("--count", default=600, show_default=True, help="Scenes of 24 s per corpus.")
 @click.option("--first", default=0, show_default=True, help="Number of the first scene.")
-@click.option("--seed", default=1, show_default=True)
+@SEED
 @click.option("--kind", type=click.Choice(list(KINDS)), help="Audible hands in scenes of pieces. Default: any.")
 def scenes(
     cache: Path,
@@ -156,7 +163,7 @@ def scenes(
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--count", default=96, show_default=True, help="Utterances. 96 are about eight minutes.")
 def voices(cache: Path, count: int) -> None:
     """Record spoken utterances into the cache, so that somebody talks in some scenes."""

@@ -23,6 +23,7 @@ import numpy as np
 
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
+from training.options import CACHE
 from training.scenes.cache import load_scenes
 from training.scenes.scene import Scene
 from training.transcriber.hear import fit_named
@@ -90,7 +91,7 @@ def _measure_norms(net: TranscriberNet, config: NetConfig, spec: FeatureSpec, sc
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--fits", nargs=2, required=True, metavar="FIRST SECOND", help="Two fits of one net.")
 @click.option("--share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of the second fit.")
 @click.option("--name", required=True, help="Folder of the average in CACHE/fits.")

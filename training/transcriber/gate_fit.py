@@ -26,6 +26,7 @@ from device.hearing.features import FeatureSpec
 from device.hearing.gate import Gate
 from device.hearing.gate_spec import OCTAVES, GateSpec
 from training.note_scores import Notes, matched, score
+from training.options import CACHE
 from training.scenes.cache import load_scenes
 from training.scenes.scene import GATE, SCENE_S, Scene
 from training.transcriber.hear import fit_named
@@ -184,7 +185,7 @@ def false_a_minute(heard: list[Posteriors], wanted: list[Notes], spec: GateSpec,
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--name", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
 @click.option(
     "--false-notes", type=float, help="Most false notes a minute on the gate's scenes. Default: the best onset F1."

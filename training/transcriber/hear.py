@@ -14,6 +14,7 @@ import training
 from device.errors import UserError
 from device.hearing.features import FeatureSpec
 from device.hearing.gate_spec import OCTAVES
+from training.options import CACHE, SEED
 from training.scenes.cache import load_scenes
 
 KEPT = Path(training.__path__[0]) / "fits"
@@ -64,14 +65,14 @@ def asked_weights(changes: str) -> Any:
 
 
 @click.command()
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@CACHE
 @click.option("--name", default="transcriber", show_default=True, help="Folder of the fit in CACHE/fits.")
-@click.option("--steps", default=2400, show_default=True)
+@click.option("--steps", default=2400, show_default=True, help="Training steps.")
 @click.option("--epoch-steps", default=100, show_default=True, help="Steps between validations and checkpoints.")
-@click.option("--batch", default=8, show_default=True)
+@click.option("--batch", default=8, show_default=True, help="Stretches in a batch.")
 @click.option("--rate", default=3e-3, show_default=True, help="Peak learning rate.")
 @click.option("--patience", default=12, show_default=True, help="Validations without improvement before the fit stops.")
-@click.option("--seed", default=1, show_default=True)
+@SEED
 @click.option(
     "--begin",
     help="Begin with the best weights of this fit in CACHE/fits or training/fits. --net may make it wider or later.",

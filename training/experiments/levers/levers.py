@@ -28,6 +28,7 @@ from training.experiments.levers.figures import FIGURES, figures_of, table
 from training.experiments.levers.setup import LEVERS, ONE_PIANO, TIMBRE, Lever
 from training.hearing_figures.measure import compare
 from training.hearing_figures.takes import excerpt, maps_takes, right_hand_takes
+from training.options import CACHE, DATA
 from training.scenes.cache import INVENTED, QUIET, Studio, load_scenes, pieces_of
 from training.scenes.scene import GATE
 
@@ -43,14 +44,14 @@ BATCH, EPOCH_STEPS, RATE = 8, 50, 3e-3
 
 
 @click.command()
-@click.option("-a", "--action", type=click.Choice(["measure", "table"]), required=True)
+@click.option("-a", "--action", type=click.Choice(["measure", "table"]), required=True, help="What is done.")
 @click.option(
     "--lever", "names", type=click.Choice(list(LEVERS)), multiple=True, help="Lever to measure. Default: all."
 )
 @click.option("--steps", default=200, show_default=True, help="Training steps; a step has 8 x 192 frames.")
 @click.option("--takes", default=6, show_default=True, help="Rendered right-hand takes per set.")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
+@DATA
+@CACHE
 def levers(action: str, names: tuple[str, ...], steps: int, takes: int, data: Path, cache: Path) -> None:
     """Fit and measure the transcriber's levers one at a time. Levers with figures are not measured again."""
     os.environ.setdefault("KERAS_BACKEND", "jax")

@@ -36,6 +36,7 @@ from training.experiments.older_transcribers.cache import CORPORA_OF_FITS, TEST_
 from training.experiments.older_transcribers.request import NotesRequest
 from training.experiments.older_transcribers.setup import FITTED, GIVEN, OPTIMISERS
 from training.experiments.older_transcribers.spectra import KINDS
+from training.options import CACHE, DATA, SEED
 
 SEVERAL = ("--thresholds", "--allowed-errors", "--milestones", "--on", "--classes")
 """Options that take several values, for instance `--thresholds 0.3 0.5`."""
@@ -61,8 +62,10 @@ class SeveralValues(click.Command):
 
 
 @click.command(cls=SeveralValues)
-@click.option("-a", "--action", type=click.Choice(tuple(ACTIONS)), required=True)
-@click.option("--family", type=click.Choice([*FITTED, *GIVEN]), default="cnn", show_default=True)
+@click.option("-a", "--action", type=click.Choice(tuple(ACTIONS)), required=True, help="What is done.")
+@click.option(
+    "--family", type=click.Choice([*FITTED, *GIVEN]), default="cnn", show_default=True, help="Kind of net, or method."
+)
 @click.option("--phases", type=click.IntRange(1, 2), default=1, show_default=True, help="2: silence first, then pitch.")
 @click.option("--spectrum", "kind", type=click.Choice(KINDS), help="Default: cqt for the crnn, log for the others.")
 @click.option("--lr", default=1e-3, show_default=True, help="Learning rate.")
@@ -71,14 +74,28 @@ class SeveralValues(click.Command):
 @click.option("--num-workers", default=1, show_default=True, help="Threads that make batches.")
 @click.option("--gamma", default=0.1, show_default=True, help="Factor of the rate at each milestone.")
 @click.option("--milestones", type=int, multiple=True, help="Epochs (from 0) at which the rate changes.")
-@click.option("--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True)
+@click.option(
+    "--optimiser", type=click.Choice(OPTIMISERS), default="adam", show_default=True, help="Optimiser of the fit."
+)
 @click.option("--patience", default=4, show_default=True, help="Epochs without progress before it stops.")
-@click.option("--thresholds", type=click.FloatRange(0, 1), multiple=True, default=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
-@click.option("--allowed-errors", type=click.IntRange(0), multiple=True, default=(0, 1, 2), help="Keys a frame.")
+@click.option(
+    "--thresholds",
+    type=click.FloatRange(0, 1),
+    multiple=True,
+    default=(0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+    help="Thresholds of a probability to try.",
+)
+@click.option(
+    "--allowed-errors",
+    type=click.IntRange(0),
+    multiple=True,
+    default=(0, 1, 2),
+    help="Wrong keys a frame that still count as right.",
+)
 @click.option("--c", default=4, show_default=True, help="Multiplies the width of every layer.")
 @click.option("--test-dev", is_flag=True, help="Test the fit of train-val, not that of train.")
 @click.option("--batch-seconds", default=4.0, show_default=True, help="Length of a chunk; 7 % more on either side.")
-@click.option("--bins-per-octave", default=36, show_default=True)
+@click.option("--bins-per-octave", default=36, show_default=True, help="Bins of the spectrum in an octave.")
 @click.option("--only-note-names", is_flag=True, help="Transcribe 12 note names, not 88 keys.")
 @click.option("--sr", default=16_000, show_default=True, help="Sample rate in Hz.")
 @click.option("--hop-length", default=256, show_default=True, help="Samples between two frames.")
@@ -101,12 +118,24 @@ class SeveralValues(click.Command):
 @click.option("--trackers", is_flag=True, help="report: also pYIN and SwiftF0, which are slow.")
 @click.option("--members", type=click.IntRange(2), default=5, show_default=True, help="doubt: nets of the ensemble.")
 @click.option("--classes", multiple=True, default=("silence", "C", "E", "G"), help="classes: silence, notes, keys.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/notes"), show_default=True)
-@click.option("--pruner", type=click.Choice(["median", "hyperband"]), default="median", show_default=True)
-@click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("out/notes"),
+    show_default=True,
+    help="Folder of pages and tables.",
+)
+@click.option(
+    "--pruner",
+    type=click.Choice(["median", "hyperband"]),
+    default="median",
+    show_default=True,
+    help="search: how trials are cut.",
+)
+@SEED
 @click.option("--name", help="Folder of the fit in CACHE/fits/notes. Default: the configuration's name.")
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--data", type=click.Path(path_type=Path), default=Path("../shared/data"), show_default=True)
+@CACHE
+@DATA
 def notes(**options: Any) -> None:
     """Fit and measure older transcribers (CNN, CRNN, Transformer); measure two pitch trackers and the shipped one."""
     os.environ.setdefault("KERAS_BACKEND", "jax")

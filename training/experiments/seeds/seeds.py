@@ -28,12 +28,13 @@ import click
 
 from training.experiments.seeds.actions import ACTIONS, run_action
 from training.experiments.seeds.request import FAMILIES, SeedsRequest
+from training.options import CACHE
 
 PICKS = ("greedy", "top-k", "top-p", "temperature")
 
 
 @click.command()
-@click.option("-a", "--action", type=click.Choice(tuple(ACTIONS)), required=True)
+@click.option("-a", "--action", type=click.Choice(tuple(ACTIONS)), required=True, help="What is done.")
 @click.option("--family", "families", type=click.Choice(FAMILIES), multiple=True, help="Default: all.")
 @click.option("--again", is_flag=True, help="Fit again, even if a fit exists.")
 @click.option("--steps", type=click.IntRange(1), help="Batches of the fit. Default: the configuration's own.")
@@ -49,8 +50,14 @@ PICKS = ("greedy", "top-k", "top-p", "temperature")
 @click.option("--length", type=click.IntRange(2), default=256, show_default=True, help="Sixteenths, or events of bach.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the random numbers of generate.")
 @click.option("--midi", type=click.Path(path_type=Path), help="File of generate. Default: OUT/FAMILY.mid.")
-@click.option("--cache", type=click.Path(path_type=Path), default=Path(".cache"), show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("out/seeds"), show_default=True)
+@CACHE
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("out/seeds"),
+    show_default=True,
+    help="Folder of pages and songs.",
+)
 def seeds(**options: Any) -> None:
     """Fit early nets that make music, let them play or write songs, and print their figures.
 
