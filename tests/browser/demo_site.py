@@ -16,7 +16,7 @@ from typing import Any
 from device.control.client import ControlClient
 from device.demo.demo_opening import SETTINGS
 from device.page.access import secret_of
-from device.status.schema import Status, read_status
+from device.status.schema import Status, SteeringStatus, read_status
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "demo" / "right-hand.flac"
@@ -122,3 +122,8 @@ def until(holds: Callable[[], object], what: str) -> None:
     while not holds():
         assert time.monotonic() < end_s, f"not within {PATIENCE_S:g} s: {what}"
         time.sleep(0.02)
+
+
+def steering(site: DemoSite, holds: Callable[[SteeringStatus], bool], what: str) -> None:
+    """Wait until `holds` is true for how the left hand plays."""
+    site.until(lambda status: status.steering is not None and holds(status.steering), what)
