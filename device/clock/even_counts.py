@@ -36,11 +36,11 @@ class EvenCounts:
     """Finds a count-in in the played notes: the last `wanted` even onsets, on one key or chord.
 
     One of the inner counts may be missing, if three or more were heard and none was a beat before. Between the counts
-    there may be one onset on another key (a slip), if no count is missing. Counts may be chords, which have the same
-    keys: a melody above a key that is struck again and again is no count-in. An echo may follow each count. With
-    `any_key` even onsets on different keys count as well. After about `MOST_BEFORE` other notes no count-in is found
-    any more. With `goes_on` a count-in goes on as long as its key is struck again at the next beat, and its last
-    `wanted` counts count.
+    there may be one onset on another key (a slip), if no count is missing, or one on their own key, if it is not
+    between the last two. Counts may be chords, which have the same keys: a melody above a key that is struck again and
+    again is no count-in. An echo may follow each count. With `any_key` even onsets on different keys count as well.
+    After about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in goes on as long as
+    its key is struck again at the next beat, and its last `wanted` counts count.
     """
 
     def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
@@ -102,8 +102,8 @@ class EvenCounts:
     def _even(self, times: list[float], key: int) -> list[float] | None:
         """Return the times of the `wanted` counts on `key` that end with the last of `times`. None if there are none.
 
-        The times are those of `key`, or of all onsets if they may be on any key. They are tried in three ways: all
-        counts were heard, an echo followed each, or one of them is missing.
+        The times are those of `key`, or of all onsets if they may be on any key. They are tried in four ways: all
+        counts were heard, an echo followed each, one of them is missing, or their key was struck once between two.
         """
         n = self._wanted
         for heard in (times[-n:], _without_echo(times[1 - 2 * n :], n), times[1 - n :]):
@@ -114,6 +114,10 @@ class EvenCounts:
                 return counts
             most_between = MOST_BETWEEN if len(heard) == n else 0
             if self._between(counts, times) <= most_between and (struck := self._struck(counts, times, key)):
+                return struck
+        for heard in () if self._any_key else _without_slip(times[-n - 1 :], n):
+            counts = self._filled_in(heard)
+            if counts and not self._between(counts, times) and (struck := self._struck(counts, times, key)):
                 return struck
         return None
 
@@ -198,3 +202,14 @@ def _without_echo(times: list[float], counts: int) -> list[float]:
     if len(times) != 2 * counts - 1 or not delays or max(delays) - min(delays) > SAME_DELAY_S:
         return []
     return times[::2]
+
+
+def _without_slip(times: list[float], counts: int) -> list[list[float]]:
+    """Return the `times` that may be so many `counts` if one more of them was struck between two counts, in seconds.
+
+    It may be a key that bounced, or the end of a tone that was heard as a stroke. It does not lie between the last two
+    counts, so that two slow counts before four quick ones are no slow count-in.
+    """
+    if len(times) != counts + 1:
+        return []
+    return [times[:slip] + times[slip + 1 :] for slip in range(1, counts - 1)]
