@@ -64,7 +64,9 @@ def beat_source(clock: Clock, *, has_beats: bool, foreseen: bool = False) -> str
 def _followed(clock: FollowClock, *, has_beats: bool, foreseen: bool) -> str:
     """Return a sentence that says from what the clock of a player got its beat."""
     if clock.counted_in:
-        counted = f"The beat follows the player, after a count-in of {clock.count_in}."
+        counted = f"The beat follows the player, after a count-in of {clock.count_in}"
+        since_s = clock.found_count_in_s
+        counted += "." if since_s is None else f" at {since_s:.1f} s (if this was music, give --count-in 0)."
         if counts := clock.whole_counts:
             counted += f" If the notes that came next on its key were counts too, give --count-in {counts}."
         return counted

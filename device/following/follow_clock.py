@@ -132,6 +132,16 @@ class FollowClock:
         return counts if self._counts.further and self._wanted % bar and not counts % bar else 0
 
     @property
+    def found_count_in_s(self) -> float | None:
+        """Time in seconds of the first count of a count-in that nobody announced; None if there is none.
+
+        It was found in the notes, so the notes may be the beginning of the music.
+        """
+        if self._counts is None or self._counts.counts is None or not self._automatic:
+            return None
+        return self._counts.counts[0]
+
+    @property
     def tapped(self) -> bool:
         """Whether the beats were tapped, without or after a count-in."""
         return self._counted_s is not None and self._counts is None

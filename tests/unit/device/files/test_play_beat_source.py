@@ -18,6 +18,7 @@ from device.commands.beat_source import beat_sources, metre_source
 from device.following.follow_clock import FollowClock
 
 NONE = "if you counted in, --count-in N says by how many even notes, and --tempo BPM says how fast."
+FOUND = "The beat follows the player, after a count-in of 4 at 0.0 s (if this was music, give --count-in 0)."
 TUNE = (64, 67, 72, 71, 69, 65, 62, 67, 71, 74, 72, 67, 64, 60, 62, 65)
 
 
@@ -44,7 +45,7 @@ def summary(path: Path, counts: int, notes: int, *options: str, signatures: Sequ
 @pytest.mark.parametrize(
     ("counts", "notes", "options", "words"),
     [
-        (4, 16, ("--clock", "follow"), "The beat follows the player, after a count-in of 4."),
+        (4, 16, ("--clock", "follow"), FOUND),
         (
             *(2, 16, ("--clock", "follow")),
             f"No count-in (four even notes on one key) was heard, so the beat was found in the notes: {NONE}",
@@ -53,6 +54,7 @@ def summary(path: Path, counts: int, notes: int, *options: str, signatures: Sequ
             *(3, 1, ("--clock", "follow")),
             f"No count-in (four even notes on one key) was heard, and no beat was found in the notes: {NONE}",
         ),
+        # a count-in that was announced is no music
         (2, 16, ("--clock", "follow", "--count-in", "2"), "The beat follows the player, after a count-in of 2."),
         (
             *(0, 16, ("--clock", "follow", "--count-in", "0")),
@@ -69,12 +71,11 @@ def summary(path: Path, counts: int, notes: int, *options: str, signatures: Sequ
         # four counts are four beats in any metre; in 3/4 a player may have meant six
         (
             *(6, 16, ("--clock", "follow", "--meter", "3/4")),
-            "The beat follows the player, after a count-in of 4. If the notes that came next on its key were counts "
-            "too, give --count-in 6.",
+            f"{FOUND} If the notes that came next on its key were counts too, give --count-in 6.",
         ),
-        (4, 16, ("--clock", "follow", "--meter", "3/4"), "The beat follows the player, after a count-in of 4."),
-        (5, 16, ("--clock", "follow", "--meter", "3/4"), "The beat follows the player, after a count-in of 4."),
-        (8, 16, ("--clock", "follow"), "The beat follows the player, after a count-in of 4."),
+        (4, 16, ("--clock", "follow", "--meter", "3/4"), FOUND),
+        (5, 16, ("--clock", "follow", "--meter", "3/4"), FOUND),
+        (8, 16, ("--clock", "follow"), FOUND),
     ],
 )
 def test_the_summary_says_where_the_beat_came_from(
@@ -128,7 +129,7 @@ def follow(*keys: int) -> Clock:
 
 
 def test_each_clock_that_the_owner_chose_is_told_with_the_beats_that_it_gave() -> None:
-    counted = "The beat follows the player, after a count-in of 4."
+    counted = FOUND
     fixed = FixedClock(90.0, Meter(4, 4))
     assert beat_sources([(0.0, follow(60, 60, 60, 60)), (9.5, fixed)], [2.0, 10.0]) == (
         f"{counted} The clock was changed at 9.5 s: the beat is the set tempo."
