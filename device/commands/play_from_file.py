@@ -34,6 +34,7 @@ from device.flash.preflight import preflight
 from device.following.follow_clock import FollowClock
 from device.following.look_ahead import beats_before, has_count_in
 from device.hearing.features import FeatureSpec
+from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.make_clock import Mode, make_clock, warnings_of
 from device.printable import count_of, printable
@@ -139,13 +140,8 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     outputs.check(inputs, renders=not request.listen)
     bundle = _open(request)
     hops = Hops(sound.rate, bundle.features.sample_rate, bundle.features.hop)
-    split = SPLIT if request.split is None else request.split
-    confidence = AS_FITTED if request.confidence is None else request.confidence
-    tuning = request.tuning
-    if tuning is None:
-        tuning = measured_tuning(sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents))
-    hearing = hearing_of(bundle, split, confidence, tuning, request.adapts)
-    hearing.limit(sound.rate)
+    hearing = _hearing(request, sound, bundle)
+    tuning = hearing.tuning
     engine = Engine(
         clock=clock,
         hearing=hearing,
@@ -163,14 +159,8 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
             lost=request.lost,
             actions=request.actions,
         )
-    performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter)]
-    if performance.notes:
-        performance.warnings += _about_gain(sound)
-    elif (level_db := sound.peak_db()) < SILENT_DB:
-        level = "all its samples are the same" if level_db == -math.inf else f"its peak is at {level_db:.0f} dBFS"
-        performance.warnings.append(
-            f"{printable(request.input.name)} is silent ({level}): record it again with another input or more gain."
-        )
+    about_level = _about_gain(sound) if performance.notes else _about_silence(sound)
+    performance.warnings = [*sound.warnings, *warnings_of(clock, request.meter), *about_level]
     if tuning and request.tuning is None:
         performance.warnings.append(
             f"The piano of {printable(request.input.name)} is tuned {tuning:+.0f} cents from A4 = 440 Hz and is heard "
@@ -179,6 +169,27 @@ def _from_sound(request: Request, outputs: Outputs) -> Performance:
     performance.beat = _beat_source(request, engine, clock, performance)
     outputs.write(ResultWriter(performance, _named(bundle), _title(request, performance), sound=sound))
     return performance
+
+
+def _hearing(request: Request, sound: SoundFile, bundle: Bundle) -> Hearing:
+    """Return the hearing for `sound`, with the tuning that is asked for, or the one that is measured in the sound."""
+    split = SPLIT if request.split is None else request.split
+    confidence = AS_FITTED if request.confidence is None else request.confidence
+    tuning = request.tuning
+    if tuning is None:
+        tuning = measured_tuning(sound, bundle.features, lambda cents: hearing_of(bundle, split, confidence, cents))
+    hearing = hearing_of(bundle, split, confidence, tuning, request.adapts)
+    hearing.limit(sound.rate)
+    return hearing
+
+
+def _about_silence(sound: SoundFile) -> list[str]:
+    """Return a sentence about a sound without a note if it is silent, else none."""
+    level_db = sound.peak_db()
+    if level_db >= SILENT_DB:
+        return []
+    level = "all its samples are the same" if level_db == -math.inf else f"its peak is at {level_db:.0f} dBFS"
+    return [f"{printable(sound.path.name)} is silent ({level}): record it again with another input or more gain."]
 
 
 def _about_gain(sound: SoundFile) -> list[str]:
