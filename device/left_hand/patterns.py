@@ -60,6 +60,8 @@ VARIATIONS: dict[tuple[Style, Variation], Bars] = {
     ("stride", 2): Bars("B---d-d-F---d-d-", "B---d---d-d-", "B---d-F---d-"),
     ("pad", 1): Bars("D---------------", "D-----------", "D-----------"),
     ("pad", 2): Bars("D-------D-------", "D-------D---", "D-----D-----", "D---D---"),
+    ("tango", 1): Bars("B-----2-3---2---", "B-----2-3---", "B---2-3---2-", "B--23-2-"),
+    ("tango", 2): Bars("B-----c-c---c---", "B-----c-c---", "B---c-c---c-", "B--cc-c-"),
 }
 """The first variation of the six older styles is made by `styles.Figure`, in any metre."""
 DENSE: dict[tuple[Style, Variation], Bars] = {
@@ -83,6 +85,8 @@ DENSE: dict[tuple[Style, Variation], Bars] = {
     ("stride", 2): Bars("B-d-d-d-F-d-d-d-", "B-d-d-d-d-d-", "B-d-d-F-d-d-"),
     ("pad", 1): Bars("D-------D-------", "D-------D---", "D-----D-----", "D---D---"),
     ("pad", 2): Bars("D---D---D---D---", "D---D---D---", "D---D-D---D-", "D-D-D-D-"),
+    ("tango", 1): Bars("B--23-2-B--23-2-", "B---1-2-3-2-", "B-1-2-3-1-2-", "B-123-21"),
+    ("tango", 2): Bars("B--cc-c-B--cc-c-", "B---c-c-c-c-", "B-c-c-c-c-c-", "B-ccc-cc"),
 }
 """The bars of `VARIATIONS` at a density of 2."""
 SPARSE: dict[tuple[Style, Variation], Bars] = {

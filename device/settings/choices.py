@@ -21,6 +21,7 @@ Style: TypeAlias = Literal[
     "alberti",
     "stride",
     "pad",
+    "tango",
 ]
 STYLES: tuple[Style, ...] = get_args(Style)
 Variation: TypeAlias = Literal[1, 2]

@@ -172,6 +172,7 @@ class ControlSettings:
     style_alberti: str = ""
     style_stride: str = ""
     style_pad: str = ""
+    style_tango: str = ""
     variation: str = ""
     fill: str = ""
     ending: str = ""

@@ -39,7 +39,7 @@ BAR = [
     for at_s, kind in ((0.0, "note_on"), (0.8 * BEAT_S, "note_off"))
 ]
 """A bar of the right hand."""
-ARRANGER_STYLES = ("waltz", "ballad", "march", "swing", "alberti", "stride", "pad")
+ARRANGER_STYLES = ("waltz", "ballad", "march", "swing", "alberti", "stride", "pad", "tango")
 SIXTEENTH_S = BEAT_S / 4
 APART_S = 1.5
 """Seconds between two presses of a foot. A release that comes more than a second after the press is another press."""

@@ -12,6 +12,12 @@ Keys = npt.NDArray[np.int64]
 
 LEAST_SOUNDING = 0.75
 """Share of a bar through which a sustained chord sounds."""
+TANGO: dict[int, tuple[set[int], ...]] = {
+    16: ({0, 6, 8, 12},),
+    8: ({0, 3, 4, 6},),
+    12: ({0, 6, 8}, {0, 4, 6, 10}),
+}
+"""Maps the steps of a bar to the steps at which a tango strikes. A bar of 12 steps is 3/4 or 6/8."""
 
 
 def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar: int) -> float:
@@ -30,6 +36,7 @@ def style_share(style: Style, hand: Roll, positions: npt.NDArray[np.int64], bar:
     - block: two or more keys at each strike.
     - sustained, pad: one or two strikes of two or more keys, and some key sounds in `LEAST_SOUNDING` of the steps.
     - bass: one key at each strike, and no more strikes than quarters in the bar.
+    - tango: as broken, and struck exactly in the rhythm of the habanera, 3 + 1 + 2 + 2 (`TANGO`).
 
     The order of the chord's tones, the lengths of the keys, and the rhythm of the strikes between the basses are not
     judged, so the share is an upper limit. A bar is not judged if its own bar line or the next one has no strike,
@@ -110,7 +117,10 @@ def _is_figure(style: Style, struck: npt.NDArray[np.bool_], sounding: npt.NDArra
             return bool((number >= 2).all() and len(on) <= 2 and sounding.any(axis=1).mean() >= LEAST_SOUNDING)
         case "bass":
             return bool((number == 1).all() and len(on) <= bar // beat)
-        case _:
+        case "tango":
+            return set(on.tolist()) in TANGO.get(bar, ()) and _is_figure("broken", struck, sounding, bar)
+        case "auto" | "swing":
+            # the figures of auto have no name, and a walking bass needs the next bar line too: `_walks`
             return False
 
 

@@ -152,7 +152,7 @@ window.TEXTS = {
   reset: "Remove all changes",
   resetSure: "Press again to remove them: the box plays with the file alone",
   absent: "nothing",
-  styles: {auto: "Auto", bass: "Bass", block: "Block", broken: "Broken", arpeggio: "Arpeggio", "oom-pah": "Oom-pah", sustained: "Sustained", waltz: "Waltz", ballad: "Ballad", march: "March", swing: "Swing", alberti: "Alberti", stride: "Stride", pad: "Pad"},
+  styles: {auto: "Auto", bass: "Bass", block: "Block", broken: "Broken", arpeggio: "Arpeggio", "oom-pah": "Oom-pah", sustained: "Sustained", waltz: "Waltz", ballad: "Ballad", march: "March", swing: "Swing", alberti: "Alberti", stride: "Stride", pad: "Pad", tango: "Tango"},
   densities: {"0.5": "Less", "1": "Usual", "2": "More"},
   registers: {"-12": "Lower", "0": "Usual", "12": "Higher"},
 };

@@ -62,7 +62,7 @@ def test_it_is_silent_under_the_player_s_left_hand_and_goes_on_in_its_manner(bot
 
 @pytest.mark.parametrize(
     "options",
-    [("--style", "tango"), ("--density", "3"), ("--register", "40"), ("--split", "200"), ("--confidence", "1")],
+    [("--style", "polka"), ("--density", "3"), ("--register", "40"), ("--split", "200"), ("--confidence", "1")],
 )
 def test_what_cannot_be_is_refused(both_hands: Path, options: tuple[str, str]) -> None:
     result = CliRunner().invoke(main, ["play", str(both_hands), *options])

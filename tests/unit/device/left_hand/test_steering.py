@@ -133,11 +133,27 @@ def figure(style: Style, meter: str, density: float = 1.0, bars: int = 2, variat
         ("swing", "3/4", "B---B---B---"),
         ("ballad", "3/4", "B---1---2---"),
         ("pad", "4/4", "Bc" + " -" * 15),
+        ("tango", "2/4", "B--23-2-"),
+        ("tango", "4/4", "B-----2-3---2---"),
+        ("tango", "3/4", "B-----2-3---"),
+        ("tango", "6/8", "B---2-3---2-"),
         ("waltz", "9/8", "B-----c-----c-----"),
     ],
 )
 def test_a_style_is_what_its_name_says(style: Style, meter: str, bar: str) -> None:
     assert figure(style, meter) == (bar.split() if " " in bar else list(bar))
+
+
+def test_both_variations_of_the_tango_have_the_rhythm_of_the_habanera_and_a_denser_one_has_it_twice() -> None:
+    def rhythm(meter: str, density: float, variation: Variation) -> list[int]:
+        return [at for at, cell in enumerate(figure("tango", meter, density, variation=variation)) if cell != "-"]
+
+    for variation in VARIATIONS:
+        assert rhythm("2/4", 1.0, variation) == [0, 3, 4, 6]
+        assert rhythm("4/4", 1.0, variation) == [0, 6, 8, 12]
+        assert rhythm("4/4", 2.0, variation) == [0, 3, 4, 6, 8, 11, 12, 14]
+        assert rhythm("4/4", 0.5, variation) == [0, 8, 12]
+        assert {0, 3, 4, 6} < set(rhythm("2/4", 2.0, variation))
 
 
 @pytest.mark.parametrize("style", NAMED)

@@ -123,7 +123,7 @@ def test_the_settings_map_every_action() -> None:
         (f'{GOOD}control = "foot"\n[controls]\ntap = "cc 200"\n', "[controls] tap cannot be used"),
         (f'{GOOD}[controls]\ntap = "cc 20"\n', "[controls] needs a MIDI port"),
         (f'{GOOD}control = "foot"\n', "[controls] is empty"),
-        (f'{GOOD}[play]\nstyle = "tango"\n', '"auto" or "bass" or "block"'),
+        (f'{GOOD}[play]\nstyle = "polka"\n', '"auto" or "bass" or "block"'),
         (f"{GOOD}[play]\ndensity = 3\n", "from 0.25 to 2"),
         (f"{GOOD}[play]\nregister = 13\n", "from -12 to 12 semitones"),
     ],

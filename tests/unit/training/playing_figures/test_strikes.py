@@ -79,6 +79,19 @@ def test_a_bar_with_its_lowest_key_in_the_middle_of_a_half_is_not_broken() -> No
         assert style_share("broken", played, positions, 16) == share
 
 
+def test_a_tango_is_known_by_the_rhythm_of_its_single_keys() -> None:
+    tango = [(0.0, 1.0, 40), (1.5, 0.5, 47), (2.0, 1.0, 56), (3.0, 1.0, 47)]
+    even = [(0.0, 1.0, 40), (1.0, 0.5, 47), (2.0, 1.0, 56), (3.0, 1.0, 47)]
+    chords = [*tango, (2.0, 1.0, 52)]
+    upside_down = [(0.0, 1.0, 56), (1.5, 0.5, 47), (2.0, 1.0, 52), (3.0, 1.0, 40)]
+    for bar, share in ((tango, 1.0), (even, 0.0), (chords, 0.0), (upside_down, 0.0)):
+        _, played, positions = scene(bar)
+        assert style_share("tango", played, positions, 16) == share
+    # two quarters, in sixteenths: the same rhythm twice as fast
+    _, quick, positions = scene([(2 * half + at / 2, 0.25, key) for half in (0, 1) for at, _, key in tango])
+    assert style_share("tango", quick, np.arange(len(positions)) % 8, 8) == 1.0
+
+
 def test_a_walking_bass_moves_on_every_beat_and_leads_to_the_bar_line() -> None:
     walking = [(0.0, 1.0, 40), (1.0, 1.0, 44), (2.0, 1.0, 47), (3.0, 1.0, 41)]
     standing = [*walking[:2], (2.0, 1.0, 44), walking[3]]
