@@ -8,13 +8,12 @@ import click
 
 from device.control.client import ControlClient
 from device.errors import UserError
+from device.settings.controls import PLAIN, STEPPED, SWITCHED
 from device.system.paths import run_dir
 
 SWITCH = {"on": True, "off": False}
-ACTIONS = ("arm", "hold", "panic", "tap", "hold-tempo", "count-in", "variation", "fill", "ending")
-"""Actions that happen at once and are not kept."""
-SWITCHES = ("arm", "hold", "hold-tempo")
-"""Actions after which the word "on" or "off" may come."""
+ACTIONS = (*SWITCHED, *PLAIN)
+"""Actions that happen at once and are not kept. After those of `SWITCHED` the word "on" or "off" may come."""
 SETTINGS = {
     "style": ("play", "style"),
     "density": ("play", "density"),
@@ -73,12 +72,12 @@ def _request(action: str, value: str | None) -> dict[str, Any]:
         section, key = SETTINGS[action]
         return {"set": {section: {key: _value(action, value)}}}
     if value is None:
-        if action in SETTINGS and action not in ("style", "density", "register"):
+        if action in SETTINGS and action not in STEPPED:
             raise UserError(f'"{action}" needs a value: `lefthand do {action} VALUE`.')
         return {"do": action}
-    if action in SWITCHES and value in SWITCH:
+    if action in SWITCHED and value in SWITCH:
         return {"do": action, "value": SWITCH[value]}
-    allowed = "on, off or nothing" if action in SWITCHES else "nothing"
+    allowed = "on, off or nothing" if action in SWITCHED else "nothing"
     raise UserError(f'"{value}" cannot be used: after {action} comes {allowed}.')
 
 

@@ -36,19 +36,13 @@ from device.settings.choices import (
 )
 from device.settings.controls import (
     ACTIONS,
+    PLAIN,
+    STEPPED,
+    SWITCHED,
     Action,
-    Arm,
-    CountAgain,
     Density,
-    Fill,
-    Finish,
-    Hold,
-    HoldTempo,
-    Panic,
     Register,
     Restyle,
-    Tap,
-    Vary,
 )
 from device.status.moments import Moment
 from device.status.schema import Status
@@ -59,11 +53,8 @@ LONGEST_LINE = 8192
 """Most bytes of a request. All settings together need less than half of that."""
 LONGEST_ANSWER = 2**20
 """Most bytes of one line from the box. A line with a status has a few thousand."""
-DOES = (
-    *("arm", "hold", "panic", "tap", "hold-tempo", "count-in"),
-    *("style", "density", "register", "variation", "fill", "ending"),
-)
-"""The names of the actions, in the order in which a page shows them."""
+DOES = (*SWITCHED, *PLAIN, *STEPPED)
+"""The names of the actions."""
 LOOKS = ("ports", "doctor", "recordings", "system")
 """Names after "look": the ports of the machine with what arrives there, the findings of `lefthand doctor`, the
 recordings, and the models with the last lines of the log."""
@@ -249,18 +240,16 @@ def action_of(name: object, value: object = None) -> Action:
     Without a value, "arm", "hold" and "hold-tempo" change to the other state, and "style", "density" and "register" to
     the next one. Raises UserError for an unknown name or a value that does not fit.
     """
-    plain: dict[str, Action] = {"panic": Panic(), "tap": Tap(), "count-in": CountAgain()}
-    plain |= {"variation": Vary(), "fill": Fill(), "ending": Finish()}
     if not isinstance(name, str) or name not in DOES:
         raise UserError(f"{_shown(name)} is no action: the actions are {', '.join(DOES)}.")
-    if name in plain:
+    if name in PLAIN:
         if value is not None:
             raise UserError(f'"{name}" takes no value: leave it out.')
-        return plain[name]
-    if name in ("arm", "hold", "hold-tempo"):
+        return PLAIN[name]()
+    if name in SWITCHED:
         if value is not None and not isinstance(value, bool):
             raise UserError(f'"{name}" takes the value true or false.')
-        return Arm(value) if name == "arm" else Hold(value) if name == "hold" else HoldTempo(value)
+        return SWITCHED[name](value)
     if name == "style":
         if value is not None and value not in STYLES:
             raise UserError(f"{_shown(value)} is no style: the styles are {', '.join(STYLES)}.")

@@ -10,7 +10,6 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 from device.clock.meter import Meter
@@ -20,20 +19,15 @@ from device.errors import UserError
 from device.make_clock import make_clock
 from device.recording.csv_lines import lines_after
 from device.settings.controls import (
+    PLAIN,
+    STEPPED,
+    SWITCHED,
     Action,
     Arm,
     Confidence,
-    CountAgain,
-    Density,
-    Fill,
-    Finish,
     Hold,
     HoldTempo,
-    Panic,
     PlayNote,
-    Register,
-    Restyle,
-    Tap,
     Vary,
 )
 from device.settings.sections import AudioSettings, ClockSettings, PlaySettings, check_section
@@ -44,26 +38,13 @@ MOST_ACTIONS_BYTES = 48 * 2**20
 """Largest size of the file in bytes. It holds four hours of a MIDI clock at 120 beats a minute."""
 LONGEST_S = 1e7
 """Seconds. A recording of 100 days is shorter."""
-_PLAIN: dict[str, Callable[..., Action]] = {
-    "panic": Panic,
-    "tap": Tap,
-    "count-in": CountAgain,
-    "fill": Fill,
-    "ending": Finish,
-    "note": PlayNote,
-}
-_SWITCHED: dict[str, Callable[..., Action]] = {"arm": Arm, "hold": Hold, "hold-tempo": HoldTempo}
-_CHOSEN: dict[str, Callable[..., Action]] = {
-    "style": Restyle,
-    "density": Density,
-    "register": Register,
-    "variation": Vary,
-}
+_PLAIN = {name: kind for name, kind in PLAIN.items() if kind is not Vary} | {"note": PlayNote}
+_CHOSEN = STEPPED | {"variation": Vary}
 _CONFIDENCE, _CLOCK, _PULSE = "confidence", "clock", "pulse"
-"""Names of the actions: those without a value, those with true, false or none, those with a value of [play] or none,
-and three with a value of their own: the confidence, the settings of [clock], and the kind and place of a pulse."""
+"""Names of the actions beside `SWITCHED`: those without a value, those with a value of [play] or none, and three with a
+value of their own: the confidence, the settings of [clock], and the kind and place of a pulse."""
 _NAMES: dict[object, str] = {
-    kind: name for kinds in (_PLAIN, _SWITCHED, _CHOSEN, {_CONFIDENCE: Confidence}) for name, kind in kinds.items()
+    kind: name for kinds in (_PLAIN, SWITCHED, _CHOSEN, {_CONFIDENCE: Confidence}) for name, kind in kinds.items()
 }
 
 
@@ -128,8 +109,8 @@ def _action(name: str, value: Any) -> Action | ClockPulse | UseClock:
     """Return the action called `name`. Raises ValueError, TypeError or UserError if `value` does not fit."""
     if name in _PLAIN and value is None:
         return _PLAIN[name]()
-    if name in _SWITCHED and (value is None or isinstance(value, bool)):
-        return _SWITCHED[name](value)
+    if name in SWITCHED and (value is None or isinstance(value, bool)):
+        return SWITCHED[name](value)
     if name in _CHOSEN:
         if value is not None:
             check_section(PlaySettings, "play", {name: value}, name)

@@ -8,7 +8,7 @@ program change that is mapped to them steps to the next value instead.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
@@ -182,22 +182,26 @@ Action: TypeAlias = (
     | Finish
     | PlayNote
 )
-_PLAIN: dict[str, Action] = {
-    "arm": Arm(),
-    "hold": Hold(),
-    "panic": Panic(),
-    "tap": Tap(),
-    "hold_tempo": HoldTempo(),
-    "style": Restyle(),
-    "density": Density(),
-    "register": Register(),
-    "count_in": CountAgain(),
-    "variation": Vary(),
-    "fill": Fill(),
-    "ending": Finish(),
+SWITCHED: dict[str, Callable[..., Action]] = {"arm": Arm, "hold": Hold, "hold-tempo": HoldTempo}
+"""The actions that take true, false or None. These three tables have the names that `lefthand do`, the control socket
+and a recording give to actions."""
+PLAIN: dict[str, Callable[..., Action]] = {
+    "panic": Panic,
+    "tap": Tap,
+    "count-in": CountAgain,
+    "variation": Vary,
+    "fill": Fill,
+    "ending": Finish,
+}
+"""The actions that are asked for without a value."""
+STEPPED: dict[str, Callable[..., Action]] = {"style": Restyle, "density": Density, "register": Register}
+"""The actions that take a value of [play], or None for the next one."""
+_PRESSED: dict[str, Action] = {
+    **{name.replace("-", "_"): kind() for name, kind in {**SWITCHED, **PLAIN, **STEPPED}.items()},
     **{f"style_{style.replace('-', '_')}": Restyle(style) for style in STYLES},
 }
-ACTIONS = tuple(_PLAIN)
+"""What a press of each control asks for, by the keys of `[controls]`."""
+ACTIONS = tuple(_PRESSED)
 """The keys of `[controls]`."""
 VALUES = ("density", "register")
 """Those of them that take the value of a controller."""
@@ -251,9 +255,9 @@ class Controls:
         """Return the action `name`, if `message` of its control asks for it now. `at_s` is its time in seconds."""
         if trigger.kind == "note":
             struck = message.type == "note_on" and message.velocity > 0
-            return _PLAIN[name] if struck or trigger.switch == "latching" else None
+            return _PRESSED[name] if struck or trigger.switch == "latching" else None
         if trigger.kind == "program":
-            return _PLAIN[name]
+            return _PRESSED[name]
         if name in VALUES:
             return _turned(name, 127 - message.value if trigger.switch == "inverted" else message.value)
         switch = self._switches.setdefault((name, message.channel), Switch(trigger.switch, trigger.number))
@@ -266,7 +270,7 @@ class Controls:
             return Hold() if edge == "again" else Hold(edge != "released")
         if edge == "bounced":
             return None
-        return None if edge == "released" and trigger.switch != "latching" else _PLAIN[name]
+        return None if edge == "released" and trigger.switch != "latching" else _PRESSED[name]
 
 
 def _turned(name: str, value: int) -> Density | Register:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import COMMANDS, main
-from device.commands.do import ACTIONS, SETTINGS, SWITCHES
+from device.commands.do import ACTIONS, SETTINGS
 from device.settings.choices import (
     HIGHEST_REGISTER,
     LEAST_CONFIDENCE,
@@ -18,6 +18,7 @@ from device.settings.choices import (
     MOST_CONFIDENCE,
     MOST_DENSITY,
 )
+from device.settings.controls import SWITCHED
 
 
 def help_of(*words: str) -> str:
@@ -47,7 +48,7 @@ def test_no_option_is_told_by_the_name_of_its_type(name: str) -> None:
 @pytest.mark.parametrize("word", [*ACTIONS, *SETTINGS])
 def test_do_explains_each_word(word: str) -> None:
     line = explained(word)
-    assert ("[on|off]" in line) == (word in SWITCHES)
+    assert ("[on|off]" in line) == (word in SWITCHED)
     # a kept setting names its value before the explanation
     assert bool(re.match(rf"{word} [A-Z]+ {{2,}}", line)) == (word in SETTINGS)
 
