@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.events import KEYS, LOWEST_KEY
-from training.corpora.pieces import HandLabel, Piece
+from training.corpora.pieces import HandLabel, Notes, Piece
 from training.scenes.render import Played
 
 LEVELS = (30.0, 98.0)
@@ -52,16 +52,7 @@ def perform(
     """
     notes = piece.of(*hands)
     if like is None:
-        bpm = float(np.clip(np.exp(rng.normal(np.log(96), 0.35)), 45, 200))
-        quarter_s = 60 / bpm
-        end = float(piece.notes["onset"].max()) if len(piece.notes) else 0.0
-        if piece.beat_s is not None:
-            quarter_s = float(np.median(np.diff(piece.beat_s)) * rng.uniform(0.75, 1.3))
-        begin = float(rng.uniform(0, max(end - seconds / quarter_s, 0.01)))
-        low, high = (int(notes["pitch"].min()), int(notes["pitch"].max())) if len(notes) else (60, 60)
-        transposition = int(rng.integers(-6, 7)) + int(rng.choice([-12, 0, 12], p=[0.12, 0.8, 0.08]))
-        transposition = int(np.clip(transposition, LOWEST_KEY - low, LOWEST_KEY + KEYS - 1 - high))
-        like = PlayedScore([], [], begin, quarter_s, transposition)
+        like = _drawn_place(piece, notes, rng, seconds)
     inside = notes[
         (notes["onset"] >= like.begin_quarter) & (notes["onset"] < like.begin_quarter + seconds / like.quarter_s)
     ]
@@ -82,6 +73,20 @@ def perform(
     ]
     pedal = _pedal(rng, seconds, like.quarter_s) if rng.random() < pedalled else []
     return PlayedScore(_one_hammer(sorted(played)), pedal, like.begin_quarter, like.quarter_s, like.transposition)
+
+
+def _drawn_place(piece: Piece, notes: Notes, rng: np.random.Generator, seconds: float) -> PlayedScore:
+    """Return a random place, tempo and key in which `seconds` of the `notes` of a piece are played, without notes."""
+    bpm = float(np.clip(np.exp(rng.normal(np.log(96), 0.35)), 45, 200))
+    quarter_s = 60 / bpm
+    end = float(piece.notes["onset"].max()) if len(piece.notes) else 0.0
+    if piece.beat_s is not None:
+        quarter_s = float(np.median(np.diff(piece.beat_s)) * rng.uniform(0.75, 1.3))
+    begin = float(rng.uniform(0, max(end - seconds / quarter_s, 0.01)))
+    low, high = (int(notes["pitch"].min()), int(notes["pitch"].max())) if len(notes) else (60, 60)
+    transposition = int(rng.integers(-6, 7)) + int(rng.choice([-12, 0, 12], p=[0.12, 0.8, 0.08]))
+    transposition = int(np.clip(transposition, LOWEST_KEY - low, LOWEST_KEY + KEYS - 1 - high))
+    return PlayedScore([], [], begin, quarter_s, transposition)
 
 
 def invent(rng: np.random.Generator, seconds: float) -> PlayedScore:

@@ -186,15 +186,19 @@ def render(
         gain_db = level - bank.level_db[key, layer] + key_db[key] + (options.dynamics - 1) * (level - reference)
         audio = _tuned(bank.samples[key, layer], stop - begin, float(key_cents[key]))
         audio *= np.float32(HEADROOM / 32767 * 10 ** (gain_db / 20))
-        closing = round((ends[i] - onsets[i]) * rate)
-        if closing < len(audio):
-            fall = np.arange(len(audio) - closing, dtype=np.float32) * np.float32(-1 / (constant * rate))
-            audio[closing:] *= np.exp(fall)
+        _damp(audio, round((ends[i] - onsets[i]) * rate), constant * rate)
         mix[begin + skipped : stop] += audio[skipped:]
     audio = _fit(mix if speed == 1 else soxr.resample(mix, rate, RATE), round(seconds * RATE))
     if bank.acoustic and options.open_strings is not None:
         audio = audio + ringing(audio, pedal, open_strings(options.open_strings), options.ringing_db)
     return Rendered(audio, ends, heard_until)
+
+
+def _damp(audio: npt.NDArray[np.float32], closing: int, constant: float) -> None:
+    """Let `audio` [samples] fade from sample `closing` on, by a factor of e in `constant` samples."""
+    if closing < len(audio):
+        fall = np.arange(len(audio) - closing, dtype=np.float32) * np.float32(-1 / constant)
+        audio[closing:] *= np.exp(fall)
 
 
 def _tuned(samples: npt.NDArray[np.int16], length: int, cents: float) -> npt.NDArray[np.float32]:
