@@ -20,7 +20,7 @@ import pytest
 from device.status.faults import Fault
 from tests.unit.helpers.rooms import DEVICE_ROOMS, LEAST_FILES, ROOT, TRAINING_ROOMS, files_of, place_of, python
 
-# 7: faults
+# faults
 
 
 @cache
@@ -34,38 +34,38 @@ def fault_names() -> tuple[set[str], set[str]]:
     asked: set[str] = set()
     for path in files_of("device"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        constants = {
-            target.id: node.value.value
-            for node in tree.body
-            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
-            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-            if isinstance(target, ast.Name)
-        }
-
-        def names_in(node: ast.AST, constants: Mapping[str, object] = constants) -> set[str]:
-            return {
-                value
-                for inner in ast.walk(node)
-                for value in [
-                    inner.value
-                    if isinstance(inner, ast.Constant)
-                    else constants.get(inner.id)
-                    if isinstance(inner, ast.Name)
-                    else None
-                ]
-                if isinstance(value, str)
-            }
-
+        constants = constants_of(tree)
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                if ast.unparse(node.func.value).lower().endswith("faults"):
-                    if node.func.attr == "count":
-                        counted |= names_in(node.args[0])
-                    elif node.func.attr == "get":
-                        asked |= names_in(node.args[0])
-            elif isinstance(node, ast.Subscript) and ast.unparse(node.value).lower().endswith("faults"):
-                asked |= names_in(node.slice)
+            match node:
+                case ast.Call(func=ast.Attribute(value=owner, attr="count"), args=[name, *_]) if are_faults(owner):
+                    counted |= strings_in(name, constants)
+                case ast.Call(func=ast.Attribute(value=owner, attr="get"), args=[name, *_]) if are_faults(owner):
+                    asked |= strings_in(name, constants)
+                case ast.Subscript(value=owner, slice=name) if are_faults(owner):
+                    asked |= strings_in(name, constants)
     return counted, asked
+
+
+def are_faults(owner: ast.expr) -> bool:
+    return ast.unparse(owner).lower().endswith("faults")
+
+
+def constants_of(tree: ast.Module) -> dict[str, object]:
+    """Name and value of each constant that a file defines at its top level."""
+    return {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+
+
+def strings_in(node: ast.AST, constants: Mapping[str, object]) -> set[str]:
+    """The strings in an expression, also those that a name in `constants` stands for."""
+    values = [inner.value for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
+    values += [constants.get(inner.id) for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+    return {value for value in values if isinstance(value, str)}
 
 
 def strings_of_the_device() -> Counter[str]:
@@ -96,7 +96,7 @@ def test_every_fault_is_counted_somewhere() -> None:
     assert not uncounted, f"no code counts {sorted(uncounted)}"
 
 
-# 8, 9: the wheel
+# the wheel
 
 
 def test_the_settings_of_the_build_take_every_file_of_code_and_every_table() -> None:
@@ -124,7 +124,7 @@ def test_every_module_of_the_device_can_be_imported() -> None:
     assert int(python(code)) >= LEAST_FILES["device"] - len(DEVICE_ROOMS)
 
 
-# 10: modules that are named outside Python
+# modules that are named outside Python
 
 
 def module_is_there(name: str) -> bool:
@@ -186,7 +186,7 @@ def test_the_preflight_starts_itself_by_its_own_name() -> None:
     assert not any(string.startswith("device.") for string in strings), "a module's path as a string goes stale"
 
 
-# 11: documents
+# documents
 
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -39,7 +39,7 @@ def test_no_file_is_too_long(folder: str) -> None:
     assert not {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > MOST_LINES}
 
 
-# 1, 2, 12: imports between rooms
+# imports between rooms
 
 
 @pytest.mark.parametrize("package", TABLES)
@@ -84,7 +84,7 @@ def test_the_files_of_two_rooms_are_told_apart() -> None:
     assert any(name.startswith("device.hearing.") for name in names)
 
 
-# 3, 4: folders and files
+# folders and files
 
 
 @pytest.mark.parametrize("package", TABLES)
@@ -161,7 +161,7 @@ def test_the_face_of_the_device_names_every_room() -> None:
     assert set(DEVICE_ROOMS) <= set(re.findall(r"`(\w+)`", text))
 
 
-# 5: loaded modules
+# loaded modules
 
 
 def test_the_process_that_silences_the_instrument_loads_neither_numpy_nor_mido_nor_click() -> None:
@@ -170,7 +170,7 @@ def test_the_process_that_silences_the_instrument_loads_neither_numpy_nor_mido_n
     assert not {name.partition(".")[0] for name in loaded} & {"numpy", "mido", "click"}
 
 
-# 6: names
+# names
 
 
 def test_no_public_class_name_is_used_twice_in_the_device() -> None:
