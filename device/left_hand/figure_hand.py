@@ -207,7 +207,8 @@ class FigureHand:
             return [], lifted
         self._entered = True
         lengths = {key: held_steps(length, struck, step.position) for key, length in keys.items()}
-        held.strike(step.index, {key: step.index + length for key, length in lengths.items()})
+        own = {key: step.index + length for key, length in keys.items()}
+        held.strike(step.index, {key: step.index + length for key, length in lengths.items()}, own)
         self._sounded |= {key % 12 for key in keys}
         return sorted(keys), lifted
 

@@ -22,6 +22,12 @@ LEGATO = 0.5
 
 In figures of songs it is held for the figure's length, and a key that does not belong to a new chord is released.
 """
+BREATH_STEPS = 6
+"""Steps since the player's latest onset, a beat and a half of 4/4, from which no key of a piece sounds on for `LEGATO`.
+
+Then, and while no key of the player is down, a key ends with the figure's length. Pianists let go too where a phrase of
+the melody ends.
+"""
 OVER_STEPS = 1
 """Steps for which a key of a song is held over the next strike, if that is `SHORTEST_STEPS` away.
 
@@ -60,6 +66,8 @@ class HeldKeys:
         """Forget all keys."""
         self.until: dict[int, int] = {}
         """Key -> grid step at which its time is over."""
+        self.own_until: dict[int, int] = {}
+        """Key -> grid step at which the figure's own length is over, see `BREATH_STEPS`."""
         self.struck_at: dict[int, int] = {}
         """Key -> grid step of its latest strike."""
         self.song = False
@@ -67,9 +75,13 @@ class HeldKeys:
         self.falls = False
         """Whether the hand falls to the bar line at the next step, see `FigurePlayer.falls_next`."""
 
-    def strike(self, now: int, ends: Mapping[int, int]) -> None:
-        """Record that keys are struck at the grid step `now`. `ends` maps each to the step at which its time ends."""
+    def strike(self, now: int, ends: Mapping[int, int], own: Mapping[int, int] | None = None) -> None:
+        """Record that keys are struck at the grid step `now`. `ends` maps each to the step at which its time ends.
+
+        `own` maps each to the step at which the figure's own length ends. With None that is the same.
+        """
         self.until.update(ends)
+        self.own_until.update(ends if own is None else own)
         self.struck_at.update(dict.fromkeys(ends, now))
 
     def sound_on(self, now: int) -> list[int]:
@@ -99,6 +111,9 @@ class HeldKeys:
         """
         age = now - self.struck_at.get(key, now)
         if key >= plan.ceiling or self.is_wrong(key, plan.top, now):
+            return True
+        rests = plan.top is None or plan.age_steps >= BREATH_STEPS
+        if rests and not self.song and age >= SHORTEST_STEPS and self.own_until.get(key, now + 1) <= now:
             return True
         if self.until.get(key, 0) <= now and not self._is_needed(key, plan, now):
             return True

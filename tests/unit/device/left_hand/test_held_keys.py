@@ -12,7 +12,7 @@ from device.left_hand.figure_bank import FigureNote, shipped_bank
 from device.left_hand.figure_hand import FigureHand
 from device.left_hand.figure_player import FigureStrike
 from device.left_hand.harmony import Chord
-from device.left_hand.held_keys import SONG_OPEN_STEPS, held_steps
+from device.left_hand.held_keys import BREATH_STEPS, SONG_OPEN_STEPS, HeldKeys, held_steps
 from device.left_hand.voicing import Fingers
 
 
@@ -104,3 +104,26 @@ def test_before_a_fall_a_song_lets_go_of_the_keys_whose_time_is_over() -> None:
     assert [key for key in (48, 55) if hand._held.is_over(key, c_major, 7)] == [55]
     hand._held.struck_at[55] = 6
     assert not hand._held.is_over(55, c_major, 7), "no key is shorter than an eighth for this reason"
+
+
+@pytest.mark.parametrize(
+    ("top", "age_steps", "song", "over"),
+    [
+        (76, 4.0, False, False),
+        (None, 4.0, False, True),
+        (76, float(BREATH_STEPS), False, True),
+        (None, float(BREATH_STEPS), True, False),
+    ],
+)
+def test_where_the_melody_rests_a_key_of_a_piece_ends_with_the_figures_length(
+    top: int | None, age_steps: float, song: bool, over: bool
+) -> None:
+    fingers = Fingers()
+    fingers.press([48, 52])
+    held = HeldKeys(fingers)
+    held.song = song
+    held.strike(0, {48: 8, 52: 8}, own={48: 5, 52: 8})
+    plan = plan_of(0, 4, 7)
+    plan.top, plan.age_steps, plan.ceiling = top, age_steps, 84
+    assert [held.is_over(48, plan, 4), held.is_over(48, plan, 5)] == [False, over]
+    assert not held.is_over(52, plan, 5)
