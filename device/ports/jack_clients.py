@@ -56,7 +56,7 @@ class JackClients:
 class JackServer:
     """Says whether the JACK server that runs now has ended since. Create and close it as `JackClients`.
 
-    Without the package JACK-Client the answer is always no.
+    Without the package JACK-Client, and in a service that may make no memory executable, the answer is always no.
     """
 
     def __init__(self) -> None:
@@ -67,9 +67,10 @@ class JackServer:
         except ImportError:
             return
         with contextlib.suppress(jack.JackError):
-            client = jack.Client(f"{CLIENT} server", no_start_server=True)
-            client.set_shutdown_callback(lambda *_: self._over.set())
-            self._client = client
+            self._client = jack.Client(f"{CLIENT} server", no_start_server=True)
+            # systemd's MemoryDenyWriteExecute forbids the memory that cffi needs for a callback
+            with contextlib.suppress(MemoryError):
+                self._client.set_shutdown_callback(lambda *_: self._over.set())
 
     @property
     def ended(self) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from rig import Box, Ensemble, Instrument
+from rig import PATIENCE_S, Box, Ensemble, Instrument
 
 ROUNDS = 3
 
@@ -55,3 +57,23 @@ def test_an_open_list_opens_no_client_until_a_port_comes_or_goes(
         watch.until(lambda there: there["foot out"])
         assert watch.end(signal.SIGTERM) == 0
     witness.close()
+
+
+FORBIDDEN = """
+import ctypes
+PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0)
+from device.ports.midi_ports import MidiPorts
+ports = MidiPorts(output=True)
+ports.refresh()
+print(ports.server_ended, ports.clients > 0)
+ports.close()
+"""
+"""Opens MIDI clients in a process that may make no memory executable, as the services of the box."""
+
+
+def test_a_service_that_may_make_no_memory_executable_opens_midi_ports_on_jack(jack: dict[str, str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FORBIDDEN], env=jack, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert ran.stdout.split() == ["False", "True"], ran.stderr
