@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import accumulate, pairwise
+from collections.abc import Iterator
+from itertools import accumulate, combinations, pairwise
 
 import numpy as np
 
@@ -25,6 +26,8 @@ SAME_DELAY_S = 0.03
 """Largest difference in seconds between the delays of the echoes of the counts."""
 MOST_BETWEEN = 1
 """Most onsets on other keys between the counts, such as a slip. More are a melody that comes back to its key."""
+HALFWAY = 0.1
+"""Share of a beat. An onset nearer than this to the middle between two counts is halfway between them."""
 BESIDE = 0.25
 """Share of a beat within which a note on another key belongs to a count: a chord, or an octave that was misheard. A
 note within SAME_COUNT_S of a count belongs to it at any tempo."""
@@ -36,11 +39,11 @@ class EvenCounts:
     """Finds a count-in in the played notes: the last `wanted` even onsets, on one key or chord.
 
     One of the inner counts may be missing, if three or more were heard and none was a beat before. Between the counts
-    there may be one onset on another key (a slip), if no count is missing, or one on their own key, if it is not
-    between the last two. Counts may be chords, which have the same keys: a melody above a key that is struck again and
-    again is no count-in. An echo may follow each count. With `any_key` even onsets on different keys count as well.
-    After about `MOST_BEFORE` other notes no count-in is found any more. With `goes_on` a count-in goes on as long as
-    its key is struck again at the next beat, and its last `wanted` counts count.
+    there may be one onset on another key (a slip), if no count is missing, or one or two on their own key. Counts may
+    be chords, which have the same keys: a melody above a key that is struck again and again is no count-in. An echo may
+    follow each count. With `any_key` even onsets on different keys count as well. After about `MOST_BEFORE` other notes
+    no count-in is found any more. With `goes_on` a count-in goes on as long as its key is struck again at the next
+    beat, and its last `wanted` counts count.
     """
 
     def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
@@ -103,7 +106,8 @@ class EvenCounts:
         """Return the times of the `wanted` counts on `key` that end with the last of `times`. None if there are none.
 
         The times are those of `key`, or of all onsets if they may be on any key. They are tried in four ways: all
-        counts were heard, an echo followed each, one of them is missing, or their key was struck once between two.
+        counts were heard, an echo followed each, one of them is missing, or their key was heard once more
+        after one or two of them.
         """
         n = self._wanted
         for heard in (times[-n:], _without_echo(times[1 - 2 * n :], n), times[1 - n :]):
@@ -115,7 +119,7 @@ class EvenCounts:
             most_between = MOST_BETWEEN if len(heard) == n else 0
             if self._between(counts, times) <= most_between and (struck := self._struck(counts, times, key)):
                 return struck
-        for heard in () if self._any_key else _without_slip(times[-n - 1 :], n):
+        for heard in () if self._any_key else _without_some(times, n):
             counts = self._filled_in(heard)
             if counts and not self._between(counts, times) and (struck := self._struck(counts, times, key)):
                 return struck
@@ -204,12 +208,21 @@ def _without_echo(times: list[float], counts: int) -> list[float]:
     return times[::2]
 
 
-def _without_slip(times: list[float], counts: int) -> list[list[float]]:
-    """Return the `times` that may be so many `counts` if one more of them was struck between two counts, in seconds.
+def _without_some(times: list[float], counts: int) -> Iterator[list[float]]:
+    """Yield the last `times` that may be so many `counts` if their key was heard once more after one or two of them.
 
-    It may be a key that bounced, or the end of a tone that was heard as a stroke. It does not lie between the last two
-    counts, so that two slow counts before four quick ones are no slow count-in.
+    All are seconds. It may be a key that bounced, or the end of a tone that was heard as a stroke. Both are equally
+    late. One alone does not lie halfway between the last two counts, so that two slow counts before four quick ones are
+    no slow count-in.
     """
-    if len(times) != counts + 1:
-        return []
-    return [times[:slip] + times[slip + 1 :] for slip in range(1, counts - 1)]
+    for more in (1, 2):
+        last = times[-counts - more :]
+        if len(last) < counts + more:
+            return
+        for left_out in combinations(range(1, len(last) - 1), more):
+            kept = [time_s for place, time_s in enumerate(last) if place not in left_out]
+            late = [last[place] - max(time_s for time_s in kept if time_s < last[place]) for place in left_out]
+            halfway = abs(late[-1] / (kept[-1] - kept[-2]) - 0.5) < HALFWAY
+            quick = more == 1 and last[left_out[0]] > kept[-2] and halfway
+            if max(late) - min(late) <= SAME_DELAY_S and not quick:
+                yield kept

@@ -201,6 +201,8 @@ COUNTS = {
     "clean": [(1.0, 72), (1.6, 72), (2.2, 72), (2.8, 72)],
     "a slip between two counts": [(1.0, 72), (1.3, 74), (1.6, 72), (2.2, 72), (2.8, 72)],
     "their key heard once more between two counts": [(1.0, 72), (1.6, 72), (1.9, 72), (2.2, 72), (2.8, 72)],
+    "an echo of the third count alone": [(1.0, 72), (1.6, 72), (2.2, 72), (2.4, 72), (2.8, 72)],
+    "echoes of two counts": [(1.0, 72), (1.6, 72), (1.8, 72), (2.2, 72), (2.4, 72), (2.8, 72), (3.0, 72)],
     "two slow counts before": [(t, 72) for t in (0.6, 1.8, 3.0, 3.6, 4.2, 4.8)],
     "the second not heard": [(1.0, 72), (2.2, 72), (2.8, 72)],
     "a key touched before": [(0.2, 61), (3.0, 72), (3.6, 72), (4.2, 72), (4.8, 72)],
