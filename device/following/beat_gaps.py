@@ -62,6 +62,8 @@ SHORTEST_S, LONGEST_S = 0.04, 3.0
 """Limits in seconds of a time between onsets that counts for the pace."""
 FILE = Path(__file__).with_name("beat_gaps.npz")
 
+_SHORTEST = math.log2(float(BEATS_S[0]))
+
 
 def kind_of(meter: Meter) -> str:
     """Return the name of the template of a metre: "duple", "triple" or "compound". 3/8 is a beat of 6/8."""
@@ -158,6 +160,8 @@ class BeatGaps:
         self._heard, self._last_s, self._mean_gap = 0, -math.inf, 0.0
         self.beat_s: float | None = None
         """The estimate in seconds; None before `FIRST` onsets, and while two lengths fit nearly as well."""
+        self._log_shares: Floats | None = None
+        """Logarithm of the probability of each of `BEATS_S`, at the last estimate."""
 
     def hear(self, onset_s: float, pitch: int) -> None:
         """Use an onset at `onset_s` seconds of the MIDI pitch `pitch`. Every few onsets `beat_s` is estimated again."""
@@ -169,6 +173,18 @@ class BeatGaps:
         if self._heard >= FIRST and self._heard % EVERY == 0:
             self.beat_s = self._estimate()
 
+    def log_share(self, beat_s: float) -> float | None:
+        """Return the natural logarithm of the probability that a beat is `beat_s` seconds long, among `BEATS_S`.
+
+        Between two of these it is interpolated. It is None before `FIRST` onsets.
+        """
+        if self._log_shares is None:
+            return None
+        at = min(max((math.log2(beat_s) - _SHORTEST) * BINS, 0.0), len(BEATS_S) - 1.0)
+        low = min(int(at), len(BEATS_S) - 2)
+        shorter, longer = self._log_shares[low : low + 2].tolist()
+        return float(shorter + (at - low) * (longer - shorter))
+
     def _estimate(self) -> float | None:
         """Return the length of a beat that fits the histograms and the pace best, or None if another fits as well."""
         scores = self._templates @ self._histograms.per_onset().ravel()
@@ -176,5 +192,7 @@ class BeatGaps:
         octaves = np.log2(BEATS_S)
         scores -= PACE * (octaves - self._expected - OF_GAP * self._mean_gap) ** 2
         best = int(scores.argmax())
+        scores -= scores[best]
+        self._log_shares = scores - math.log(float(np.exp(scores).sum()))
         others = scores[np.abs(octaves - octaves[best]) > OTHER]
-        return float(BEATS_S[best]) if scores[best] - others.max() > CLEARER else None
+        return float(BEATS_S[best]) if -others.max() > CLEARER else None

@@ -321,8 +321,16 @@ class FollowClock:
             tempo=0.0 if self._counted_s is None else math.log(leaders.quarter_s / self._counted_s),
             history=history,
             net=net,
+            gaps=self._tempo_by_gaps(),
         )
         return lock_of(evidence)
+
+    def _tempo_by_gaps(self) -> float | None:
+        """Return `Evidence.gaps`."""
+        gaps = self._hypotheses.gaps
+        if gaps is None or self._hypotheses.ways.is_steady:
+            return None
+        return gaps.log_share(self._leaders.quarter_s * self._hypotheses.beat / QUARTER)
 
     def _silent_beats(self, at_s: float) -> float:
         """Return the time from the last onset to `at_s` seconds, in beats."""

@@ -145,7 +145,7 @@ class Hypotheses:
         self._tempo_s, self._octaves = 1.0, math.inf
         self._pull = PULL
         self._pace: Pace | None = None
-        self._gaps: BeatGaps | None = None
+        self.gaps: BeatGaps | None = None
         """They expect a tempo from the times between onsets. They are None if a tempo was given."""
         self.grid: GridNet | None = None
         """Judges tempo and place together. It is None if a tempo was given."""
@@ -183,7 +183,7 @@ class Hypotheses:
         self.steady = SteadyGrid(self.bar, self.beat, last_count_s, first, quarter_s)
         self.rest.forget()
         self._tempo_s, self._octaves = quarter_s, PULL_OCTAVES
-        self._pace, self._gaps, self.grid, self._pull = None, None, None, PULL
+        self._pace, self.gaps, self.grid, self._pull = None, None, None, PULL
 
     def forget_grid(self) -> None:
         """Forget how the last onsets fit the grid, and when they were. Call it when the player taps another grid."""
@@ -200,8 +200,8 @@ class Hypotheses:
         self._tempo_s, self._octaves, self._pull = USUAL_QUARTER_S, HINTED_OCTAVES, PULL
         if octaves >= TEMPO_OCTAVES:
             self._pace, self._octaves, self._pull = Pace(self.beat / QUARTER), PACE_OCTAVES, PULL_PACE
-            self._gaps = BeatGaps(self._meter, self.beat / QUARTER)
-            self._gaps.hear(onset_s, pitch)
+            self.gaps = BeatGaps(self._meter, self.beat / QUARTER)
+            self.gaps.hear(onset_s, pitch)
             self.grid, self._even = GridNet(self._meter, self.beat, self.bar), EvenTempo()
         self._last_s = onset_s
         onset = self._rhythm.onset / self._rhythm.onset.sum()
@@ -279,10 +279,10 @@ class Hypotheses:
         """Expect the tempo that the times between onsets suggest, if no tempo was given."""
         if self._pace is not None:
             self._tempo_s = self._pace.hear(onset_s - self._last_s)
-        if self._gaps is not None:
-            self._gaps.hear(onset_s, pitch)
+        if self.gaps is not None:
+            self.gaps.hear(onset_s, pitch)
             self._pull = PULL_PACE
-            beat_s = self._gaps.beat_s
+            beat_s = self.gaps.beat_s
             if beat_s is not None and not self.ways.is_steady and not self._net_contradicts(beat_s):
                 self._tempo_s, self._pull = beat_s * QUARTER / self.beat, PULL_GAPS
 
@@ -379,7 +379,7 @@ class Hypotheses:
         both.real[WEIGHT, at:n] *= slip
         if not self.counted:
             both = both.and_also(half_and_double(b, self.bar))
-            if self._gaps is not None and self._pull == PULL_GAPS:
+            if self.gaps is not None and self._pull == PULL_GAPS:
                 others = near_tempo(b, self._tempo_s, self.beat)
                 both = both if others is None else both.and_also(others)
         return both

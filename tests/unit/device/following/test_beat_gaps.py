@@ -53,6 +53,31 @@ def test_there_is_no_estimate_before_the_first_onsets() -> None:
     assert gaps.beat_s in BEATS_S.tolist()
 
 
+def test_the_probabilities_of_all_beats_sum_to_one_and_the_true_one_is_likelier_than_its_half_and_its_double() -> None:
+    gaps = BeatGaps(FOUR, 1.0)
+    for onset_s, pitch in song(0.6, 2)[: FIRST - 1]:
+        gaps.hear(onset_s, pitch)
+    assert gaps.log_share(0.6) is None
+    for onset_s, pitch in song(0.6, 3)[FIRST - 1 :]:
+        gaps.hear(onset_s, pitch)
+    shares = [np.exp(gaps.log_share(beat_s)) for beat_s in BEATS_S.tolist()]
+    assert sum(shares) == pytest.approx(1.0)
+    true, half, double = (gaps.log_share(beat_s) for beat_s in (0.6, 0.3, 1.2))
+    assert true is not None and half is not None and double is not None
+    assert true > max(half, double) + 2
+
+
+def test_between_two_beats_the_log_probability_lies_between_theirs_and_outside_it_is_that_of_the_last() -> None:
+    gaps = BeatGaps(FOUR, 1.0)
+    for onset_s, pitch in song(0.6, 3):
+        gaps.hear(onset_s, pitch)
+    for shorter_s, longer_s in zip(BEATS_S[:-1], BEATS_S[1:], strict=True):
+        ends = [gaps.log_share(float(beat_s)) for beat_s in (shorter_s, longer_s)]
+        assert gaps.log_share(float(np.sqrt(shorter_s * longer_s))) == pytest.approx(np.mean(ends))
+    assert gaps.log_share(0.01) == gaps.log_share(float(BEATS_S[0]))
+    assert gaps.log_share(9.0) == gaps.log_share(float(BEATS_S[-1]))
+
+
 def test_an_estimate_follows_a_player_who_goes_on_at_another_tempo() -> None:
     gaps = BeatGaps(FOUR, 1.0)
     first = song(0.5, 3)
@@ -118,9 +143,25 @@ def test_the_estimate_is_used_only_if_nobody_gave_a_tempo() -> None:
     assert [_gaps(clock) is None for clock in (free, hinted, counted)] == [False, True, True]
 
 
+def test_the_beat_of_a_player_with_rubato_is_doubted_at_double_tempo_and_that_of_a_steady_player_is_not() -> None:
+    notes = song(0.7, 3, rubato=0.12)
+    clock, steady = FollowClock(FOUR, 0), FollowClock(FOUR, 0)
+    for at, heard in ((clock, notes), (steady, song(0.7, 3))):
+        for onset_s, pitch in heard:
+            at.hear(onset_s, onset_s, pitch)
+    assert not clock._hypotheses.ways.is_steady and steady._hypotheses.ways.is_steady
+    locks = []
+    for quarter_s in (0.7, 0.35):
+        clock._leaders.quarter_s = steady._leaders.quarter_s = quarter_s
+        # at the last onset, so that no silence counts
+        locks.append((clock._lock(notes[-1][0], None), steady._tempo_by_gaps()))
+    assert locks[0][0] > locks[1][0] + 0.1
+    assert locks[0][1] is locks[1][1] is None
+
+
 def _gaps(clock: FollowClock) -> BeatGaps | None:
     hypotheses: Hypotheses = clock._hypotheses
-    return hypotheses._gaps
+    return hypotheses.gaps
 
 
 @pytest.mark.parametrize("beat_s", [0.42, 1.1, 1.3])

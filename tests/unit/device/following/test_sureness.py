@@ -9,14 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.following.lock import Evidence, lock_of
+from device.following.lock import LEAST_LOG_SHARE, USUAL_LOG_SHARE, Evidence, lock_of
 from device.following.next_onset import QUARTER
 from device.following.steady_grid import SteadyGrid
 from tests.unit.device.following.test_steady_grid import ANY, QUARTER_LENGTH_S, bank_at, steady_after
 
 STEADY, FREE = (steady_after(40, uneven_s)[0] for uneven_s in (0.0, 0.12))
 SHARE = st.floats(0, 1)
-AGREED = Evidence(now=1.0, before=1.0, in_doubt=False, silent_beats=0.5, steady=None, tempo=0.0, history=None, net=None)
+AGREED = Evidence(
+    now=1.0,
+    before=1.0,
+    in_doubt=False,
+    silent_beats=0.5,
+    steady=None,
+    tempo=0.0,
+    history=None,
+    net=None,
+    gaps=None,
+)
 """All hypotheses agree, and the tempo is the counted one."""
 
 
@@ -46,6 +56,11 @@ def test_a_tempo_far_from_the_counted_one_lowers_it_up_to_a_limit(sign: int) -> 
 def test_without_a_count_in_it_follows_the_net_of_tempo_and_place() -> None:
     unknown, bad, good = (lock(net=odds) for odds in (None, -3.0, 3.0))
     assert bad < unknown < good
+
+
+def test_without_a_count_in_it_falls_if_the_times_between_onsets_make_the_length_of_the_beat_unlikely() -> None:
+    locks = [lock(gaps=log_share) for log_share in (-0.5, USUAL_LOG_SHARE, -4.0, LEAST_LOG_SHARE, -30.0)]
+    assert locks[0] > locks[1] == lock() > locks[2] > locks[3] == locks[4]
 
 
 def test_it_rises_with_the_log_odds_by_the_history() -> None:
@@ -85,6 +100,6 @@ def test_it_fades_in_a_long_silence() -> None:
 def test_it_is_a_probability_and_rises_with_the_share_that_agrees(
     now: float, before: float, in_doubt: bool, silent: float, steady: SteadyGrid | None, tempo: float
 ) -> None:
-    known = Evidence(now, before, in_doubt, silent, steady, tempo, history=None, net=None)
+    known = Evidence(now, before, in_doubt, silent, steady, tempo, history=None, net=None, gaps=None)
     assert 0 <= lock_of(known) <= 1
     assert lock_of(known._replace(now=1.0)) >= lock_of(known)
