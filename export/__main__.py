@@ -31,7 +31,7 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--cache", type=_PATH, default=Path(".cache"), show_default=True, help="Scenes and pieces.")
 @click.option("--out", type=_PATH, default=default_bundle, help="Folder of the bundle. Default: the shipped one.")
-@click.option("--name", default="default", show_default=True)
+@click.option("--name", default="default", show_default=True, help="Name of the bundle.")
 @click.option("--version", default="1", show_default=True, help="The bundle's own version.")
 @click.option("--command", "commands", multiple=True, help="A command that made the fits, for the card; repeatable.")
 def main(

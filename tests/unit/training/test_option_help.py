@@ -1,4 +1,4 @@
-"""Every option of the workstation's and of the box's commands says in its help what it does."""
+"""Every option of a command says in its help what it does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from deploy.__main__ import main as deploy
 from device.cli import main as lefthand
+from export.__main__ import main as export
 from training.__main__ import main as training
 
 
@@ -26,7 +27,8 @@ def options(command: click.Command, name: str) -> Iterator[tuple[str, click.Opti
 
 
 @pytest.mark.parametrize(
-    ("name", "command", "least"), [("training", training, 200), ("deploy", deploy, 10), ("lefthand", lefthand, 50)]
+    ("name", "command", "least"),
+    [("training", training, 200), ("export", export, 5), ("deploy", deploy, 10), ("lefthand", lefthand, 50)],
 )
 def test_no_option_lacks_a_help(name: str, command: click.Command, least: int) -> None:
     found = dict(options(command, name))
