@@ -1,14 +1,17 @@
 """Bars of the named styles, written as text: two variations of each style, and a fill.
 
+docs/adding.md lists what else a new style needs.
+
 A bar has one character for each grid step:
 
     -  nothing            .  all keys are released
     B  the root as bass   F  the fifth as bass
-    c  two upper keys     d  three upper keys, after all other keys are released
-    e  two upper keys above the bass, which stays down
+    c  two upper keys     d  three upper keys
     C  bass and two upper keys    D  bass and three upper keys
     1  2  3  one upper key: the first, second or third chord tone above the bass
     w  the next key of a walking bass
+
+All but `-` release the keys that are down first. A digit releases the upper keys alone, so the bass stays down.
 """
 
 from __future__ import annotations
@@ -118,7 +121,6 @@ _GESTURES = {
     "F": Gesture(bass=True, lift=True, fifth=True),
     "c": Gesture(upper=2, lift=True),
     "d": Gesture(upper=3, lift=True),
-    "e": Gesture(upper=2),
     "C": Gesture(bass=True, upper=2, lift=True),
     "D": Gesture(bass=True, upper=3, lift=True),
     "1": Gesture(upper=1, tone=1),
