@@ -10,7 +10,6 @@ import shlex
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -50,7 +49,8 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._places:
-            if "play" in self._places and Path(cmd_name).is_file():
+            # `Path.is_file` fails if the word is too long for a name or leads into a folder of somebody else
+            if "play" in self._places and os.path.isfile(cmd_name):  # noqa: PTH113
                 raise UserError(
                     f"{cmd_name} is no command: `{self._speaker} play {shlex.quote(cmd_name)}` plays the file."
                 )

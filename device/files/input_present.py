@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ def check_single(path: Path, more: Sequence[str]) -> None:
     if not more:
         return
     whole = " ".join([str(path), *more])
-    if Path(whole).is_file():
+    if os.path.isfile(whole):  # noqa: PTH113 (`Path.is_file` fails if many words are too long for a name)
         raise UserError(f"Put a name with spaces in quotes: `lefthand play {shlex.quote(whole)}`.")
     words = count_of(len(more), "more word")
     raise UserError(f"{path} is followed by {words}: play one file at a time, and put a name with spaces in quotes.")

@@ -118,12 +118,16 @@ def test_a_name_with_spaces_without_quotes_is_answered_with_the_command(
     (tmp_path / "my new song.mid").write_bytes(b"x")
     refused(lefthand("play", "my", "new", "song.mid"), "`lefthand play 'my new song.mid'`")
     refused(lefthand("play", "a.mid", "b.mid", "--force"), "a.mid is followed by 1 more word: play one file at a time")
+    # as a shell writes *.mid
+    many = [f"take {number}.mid" for number in range(50)]
+    refused(lefthand("play", *many), "take 0.mid is followed by 49 more words: play one file at a time")
 
 
 def test_a_file_in_place_of_a_command_is_answered_with_the_command(tmp_path: Path) -> None:
     (tmp_path / "my song.mid").write_bytes(b"x")
     refused(lefthand(tmp_path / "my song.mid"), f"`lefthand play '{tmp_path / 'my song.mid'}'` plays the file.")
     assert "No such command" in lefthand(tmp_path / "gone.mid").stderr
+    assert "No such command" in lefthand("x" * 300).stderr
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.mid"])
