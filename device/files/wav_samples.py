@@ -34,6 +34,8 @@ _PLACES, _PLACE_BYTES = 32, 4096
 """Number of places of the sound that are looked at, and bytes at each. The beginning alone may be silent."""
 _LEAST_WORDS = 64
 """Fewest samples, other than 0, by which the content is judged."""
+_PIECE_BYTES = 1 << 20
+"""Bytes that are read at once if every sample is looked at."""
 _SURELY = 0.99
 """Share of the samples that must be of a kind."""
 _EXPONENTS = (100, 143)
@@ -64,13 +66,15 @@ def wav_samples(form: bytes, file: BinaryIO, start: int, held: int) -> WavSample
     if tag not in (_PCM, _FLOAT, _ALAW, _ULAW) or not channels:
         return WavSamples(None, align or channels * bits // 8)
     size = _sample_bytes(bits, align // channels)
+    if tag == _PCM and (size, align) == (2, _MOST_BYTES * channels) and _are_filled(_words(file, start, held)):
+        size = _MOST_BYTES
     subtype, earlier = _SUBTYPES.get((tag, size)), 0
     is_odd = align != size * channels or (size == _MOST_BYTES and bits < 8 * size)
     if tag == _PCM and size == _MOST_BYTES:
         words = _words(file, start, held)
         if are_floats(words):
             subtype, is_odd = "FLOAT", True
-        elif bits <= 24 and _are_in_lower_bytes(words):
+        elif bits <= 24 and _are_in_lower_bytes(words) and not _are_louder_elsewhere(words, file, start, held):
             earlier = 1
     return WavSamples(subtype, size * channels, earlier, subtype is not None and is_odd)
 
@@ -103,11 +107,32 @@ def are_floats(words: NDArray[np.uint32]) -> bool:
 
 
 def _are_in_lower_bytes(words: NDArray[np.uint32]) -> bool:
-    """Return whether 24 bits lie in the lower bytes of these samples, uint32[n].
+    """Return whether 24 bits lie in the lower bytes of these samples, uint32[n], or a sound as soft in the upper ones.
 
-    The upper byte then is 0, or repeats the sign. A sound that is so soft in the upper bytes loses nothing by it.
+    The upper byte then is 0, or repeats the sign. A sound that is so soft throughout loses nothing by it.
     """
     words = words[words != 0]
     upper, sign = words >> 24, words >> 23 & 1
     repeats = upper == sign * np.uint32(0xFF)
     return len(words) >= _LEAST_WORDS and bool(max(np.mean(repeats), np.mean(upper == 0)) >= _SURELY)
+
+
+def _are_louder_elsewhere(words: NDArray[np.uint32], file: BinaryIO, start: int, held: int) -> bool:
+    """Return whether 24 bits lie in the upper bytes, because samples between these soft `words`, uint32[n], are louder.
+
+    All samples are looked at only if the lowest byte is 0, as it always is there.
+    """
+    if np.mean(words & 0xFF != 0) > 1 - _SURELY:
+        return False
+    louder = 0
+    file.seek(start)
+    for place in range(0, held, _PIECE_BYTES):
+        data = file.read(min(_PIECE_BYTES, held - place))
+        upper = np.frombuffer(data[: len(data) // _MOST_BYTES * _MOST_BYTES], "<u4") >> 24
+        louder += int(np.count_nonzero((upper != 0) & (upper != 0xFF)))
+    return louder >= _LEAST_WORDS
+
+
+def _are_filled(words: NDArray[np.uint32]) -> bool:
+    """Return whether 16 bits lie in the upper bytes of these samples, uint32[n], and zeros fill the lower ones."""
+    return np.count_nonzero(words) >= _LEAST_WORDS and not np.any(words & 0xFFFF)

@@ -32,11 +32,15 @@ def three_bytes(numbers: np.ndarray) -> bytes:
     return numbers.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
-def read(path: Path, data: bytes, bits: int, frame: int, tag: int = PCM, channels: int = 1, more: bytes = b"") -> None:
+def written(path: Path, data: bytes, bits: int, frame: int, tag: int, channels: int, more: bytes) -> SoundFile:
     form = struct.pack("<HHIIHH", tag, channels, RATE, RATE * frame, frame, bits) + more
     body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
     path.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
-    sound = SoundFile(path)
+    return SoundFile(path)
+
+
+def read(path: Path, data: bytes, bits: int, frame: int, tag: int = PCM, channels: int = 1, more: bytes = b"") -> None:
+    sound = written(path, data, bits, frame, tag, channels, more)
     assert sound.warnings == []
     assert np.max(np.abs(sound.read() - music())) < 1e-4
     assert (sound.rate, sound.frames) == (RATE, len(music()))
@@ -85,3 +89,14 @@ def test_samples_as_the_standard_has_them_are_read_as_before(tmp_path: Path) -> 
     read(tmp_path / "c.wav", three_bytes(whole(24)), 24, 3)
     read(tmp_path / "d.wav", three_bytes(whole(20) << 4), 20, 3)
     read(tmp_path / "e.wav", music().astype("<f4").tobytes(), 32, 4, FLOAT)
+    read(tmp_path / "f.wav", (whole(16) << 16).astype("<i4").tobytes(), 16, 4)
+    read(tmp_path / "g.wav", np.repeat(whole(16) << 16, 2).astype("<i4").tobytes(), 16, 8, channels=2)
+
+
+def test_24_bits_in_the_upper_bytes_are_read_as_before_if_only_a_short_part_is_loud(tmp_path: Path) -> None:
+    long = np.resize(np.array([10, -10]), 2_000_000)
+    # it lies between the places that are looked at
+    loud = slice(1_010_000, 1_010_000 + len(whole(24)))
+    long[loud] = whole(24)
+    sound = written(tmp_path / "a.wav", (long << 8).astype("<i4").tobytes(), 24, 4, PCM, 1, b"")
+    assert np.max(np.abs(sound.read()[loud] - music())) < 1e-4
