@@ -32,8 +32,11 @@ JUMP_FROM = 32
 LEAP = 56
 """A value that is lower than the one before by so much is a release: some switches go to 63 or 64 in place of 0.
 
-A pedal sends smaller steps: if it is read every 10 ms and lifted in 50 ms, they are of 25.
+A pedal sends smaller steps: if it is read every 10 ms and lifted in 50 ms, they are of 25. If it is read seldom, it has
+sent many values before.
 """
+MOST_VALUES = 3
+"""Most values that a switch sends: at rest, pressed and released."""
 REPEAT_S = 0.15
 """Seconds. The same value so soon after the last message is a repeated message. No foot presses twice so fast.
 
@@ -68,6 +71,7 @@ class Switch:
         """Time at which the switch was last pressed or released."""
         self._fixed = True
         """Whether all messages so far had the same value."""
+        self._values: set[int] = set()
 
     def step(self, value: int, at_s: float | None = None) -> Edge | None:
         """Return what a message with `value`, 0 to 127, means, or None if nothing has changed.
@@ -76,6 +80,7 @@ class Switch:
         """
         last, last_s = self._last, self._last_s
         self._last, self._last_s = value, at_s
+        self._values.add(value)
         ago_s = None if last_s is None or at_s is None else at_s - last_s
         if value == last and ago_s is not None and ago_s < REPEAT_S:
             return None
@@ -134,7 +139,7 @@ class Switch:
         if not self._down and (value >= PRESSED + TREMBLE or jumped or exact):
             self._down = True
             return "pressed"
-        fell = last is not None and last - value >= LEAP
+        fell = last is not None and last - value >= LEAP and len(self._values) <= MOST_VALUES
         if self._down and (value <= PRESSED - TREMBLE or fell):
             self._down = False
             return "released"
