@@ -83,9 +83,10 @@ def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
     one character and as two, because systems write it differently, and several spaces are one. The port has exactly
     this name, with or without its system; the same name apart from its numbers; a name that contains `wanted`; one
     that contains `wanted` apart from numbers; or, if `wanted` ends with a system in brackets, one of that system
-    that the rest can mean. A number at the edge of `wanted` is meant as a whole, as "28:0" is not "128:0", if it is
-    there as a whole. "plughw:1,0", as ALSA's own programs write it, is "hw:1,0". Of several ports, those with the
-    number within their device that `wanted` has are meant, as "20:1" means "24:1" and not "24:0".
+    that the rest can mean. A number at the beginning of `wanted` is meant as a whole, as "28:0" is not "128:0", and
+    so is one at its end if it is there as a whole. "plughw:1,0", as ALSA's own programs write it, is "hw:1,0". Of
+    several ports, those with the number within their device that `wanted` has are meant, as "20:1" means "24:1" and not
+    "24:0".
     """
     if alike := [port for port in ports if wanted in (port.name, str(port))]:
         return alike
@@ -111,13 +112,14 @@ def found(wanted: str, ports: Sequence[AnyPort]) -> list[AnyPort]:
 def _containing(wanted: str, ports: Sequence[AnyPort], names: Sequence[str]) -> list[AnyPort]:
     """Return the ports whose one of `names` contains `wanted`, in capital or small letters.
 
-    If some of them have a number at the edge of `wanted` as a whole number, only these are returned.
+    A number at the beginning of `wanted` is a whole one. If some of the ports have the number at its end as a whole,
+    only these are returned.
     """
-    before, after = (r"(?<!\d)" if wanted[:1].isdigit() else "", r"(?!\d)" if wanted[-1:].isdigit() else "")
-    whole = re.compile(before + re.escape(wanted.casefold()) + after)
+    begin = (r"(?<!\d)" if wanted[:1].isdigit() else "") + re.escape(wanted.casefold())
+    whole = begin + (r"(?!\d)" if wanted[-1:].isdigit() else "")
     named = [(port, name.casefold()) for port, name in zip(ports, names, strict=True)]
-    found = [port for port, name in named if whole.search(name)]
-    return found or [port for port, name in named if wanted.casefold() in name]
+    found = [port for port, name in named if re.search(whole, name)]
+    return found or [port for port, name in named if re.search(begin, name)]
 
 
 def _within(name: str) -> list[str]:

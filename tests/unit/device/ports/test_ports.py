@@ -171,7 +171,13 @@ def test_a_number_is_not_a_part_of_a_longer_one(wanted: str, meant: int) -> None
 
 
 def test_a_part_of_a_number_is_found_if_nothing_has_it_as_a_whole() -> None:
+    assert [port.index for port in found("piano 2", ALIKE_IN_DIGITS[1:])] == [1]
     assert choose("Scarlett 2i", ALIKE_IN_DIGITS, "audio input") is ALIKE_IN_DIGITS[4]
     assert [port.index for port in found("Piano 2 [ALSA]", ALIKE_IN_DIGITS)] == [0]
     assert choose("2i2", ALIKE_IN_DIGITS, "audio input") is ALIKE_IN_DIGITS[4]
     assert choose("Piano 25:Piano 2", ALIKE_IN_DIGITS, "MIDI input") is ALIKE_IN_DIGITS[1]
+
+
+@pytest.mark.parametrize("wanted", ["28:0", "8:0", "1,0"])
+def test_the_end_of_a_number_is_not_found_also_if_nothing_else_is_there(wanted: str) -> None:
+    assert not found(wanted, [ALIKE_IN_DIGITS[2], ALIKE_IN_DIGITS[4]])
