@@ -56,6 +56,8 @@ FACTOR, MODULUS, CHORD_MODULUS = 1_000_003, 2**61 - 1, 2**31 - 1
 
 The hash of the keys is 0 if no key is struck below the melody.
 """
+CHORDS_UNKNOWN = -1
+"""Stands for the hash of the keys below the melody if it is not known, as in a stored memory of an earlier version."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -138,7 +140,8 @@ class PhraseMemory:
         previous = np.concatenate((np.zeros(1, np.float32), self._equal[:n]))[:n]
         gain = 1.0 if onsets and before >= 0 else 0.0
         told = gain * (1.0 + CHORDS_TELL) if chords else gain
-        alike = np.where(self._chords[:n] == chords, previous + told, (previous + gain) * OTHER_CHORDS)
+        factor = np.where(self._chords[:n] == CHORDS_UNKNOWN, 1.0, OTHER_CHORDS).astype(np.float32)
+        alike = np.where(self._chords[:n] == chords, previous + told, (previous + gain) * factor)
         self._equal[:n] = np.where(same, alike, previous * MISSED)
         self._equal[n] = 0.0
         self._marks[n], self._chords[n], self._pitches[n] = mark, chords, self._last
@@ -248,7 +251,7 @@ class PhraseMemory:
         memory = cls(keeps=True)
         memory._size = size
         memory._marks[:size], memory._pitches[:size] = marks, pitches
-        memory._chords[:size] = chords if len(chords) else 0
+        memory._chords[:size] = chords if len(chords) else CHORDS_UNKNOWN
         memory._keys[:size] = keys if len(keys) else KEY_UNKNOWN
         memory._triads[:size] = triads / -FINENESS
         memory._known[:size] = triads[:, 0] != UNKNOWN if size else False

@@ -28,20 +28,24 @@ from tests.unit.helpers.shipped import bundle
 TUNE = (60, 62, 64, 60, 67, 65, 64, 62, 60, 64, 67, 72)
 
 
-def learnt(times: int = 1) -> PhraseMemory:
-    """A memory that has heard `TUNE`, one key a half beat, over E major and A minor by turns."""
+def learnt(times: int = 1, below: tuple[int, ...] = ()) -> PhraseMemory:
+    """A memory that has heard `TUNE`, one key a half beat, over E major and A minor by turns.
+
+    `below` are the semitones from each key of the tune to the other keys that are struck with it.
+    """
     memory = PhraseMemory(keeps=True)
     for i in range(times * len(TUNE)):
-        memory.hear([(0, [TUNE[i % len(TUNE)]])], i % 8)
+        key = TUNE[i % len(TUNE)]
+        memory.hear([(0, [key, *(key - by for by in below)])], i % 8)
         memory.learn(1, np.where(np.arange(24) == (4, 21)[i // 4 % 2], -0.1, -5.0).astype(np.float32))
     return memory
 
 
-def recalled(memory: PhraseMemory) -> list[int | None]:
+def recalled(memory: PhraseMemory, below: tuple[int, ...] = ()) -> list[int | None]:
     memory.reset()
     found: list[int | None] = []
     for i, key in enumerate(TUNE):
-        memory.hear([(0, [key])], i % 8)
+        memory.hear([(0, [key, *(key - by for by in below)])], i % 8)
         answer = memory.recall()
         found.append(None if answer is None else int(np.argmax(answer.triads)))
     return found
@@ -105,10 +109,15 @@ def test_a_memory_without_keys_of_an_earlier_version_still_knows_its_chords() ->
     assert recalled(PhraseMemory.unpacked(old.packed())) == recalled(old)
 
 
-def test_a_memory_without_chords_of_an_earlier_version_still_knows_its_phrases() -> None:
-    data = json.loads(learnt().packed())
+@pytest.mark.parametrize("below", [(), (4,), (3, 8)])
+def test_a_memory_without_chords_of_an_earlier_version_still_knows_its_phrases(below: tuple[int, ...]) -> None:
+    data = json.loads(learnt(below=below).packed())
     del data["chords"]
-    assert recalled(PhraseMemory.unpacked(json.dumps(data).encode())) == recalled(learnt())
+    for _ in range(2):
+        memory = PhraseMemory.unpacked(json.dumps(data).encode())
+        assert recalled(memory, below) == recalled(learnt())
+        # it is stored again as it was read
+        data = json.loads(PhraseMemory.unpacked(json.dumps(data).encode()).packed())
 
 
 def test_a_full_disk_is_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
