@@ -29,6 +29,7 @@ NAMED = STYLES[1:]
 @settings(max_examples=40, deadline=None)
 @given(
     style=st.sampled_from(STYLES),
+    variation=st.sampled_from(VARIATIONS),
     meter=st.sampled_from(METERS),
     density=st.floats(0.25, 2.0),
     register=st.integers(-12, 12),
@@ -38,11 +39,20 @@ NAMED = STYLES[1:]
     seed=st.integers(0, 100),
 )
 def test_every_style_is_one_human_hand(
-    style: Style, meter: str, density: float, register: int, step_s: float, low: int, lock: float, seed: int
+    style: Style,
+    variation: Variation,
+    meter: str,
+    density: float,
+    register: int,
+    step_s: float,
+    low: int,
+    lock: float,
+    seed: int,
 ) -> None:
     steps = grid(160, meter, step_s, lock)
     notes = melody(160, step_s, seed, low)
-    sends = played(LeftHand(Accompanist(EchoNet(seed)), Steering(style, density, register)), notes, steps)
+    steering = Steering(style, density, register, variation=variation)
+    sends = played(LeftHand(Accompanist(EchoNet(seed)), steering), notes, steps)
     right = np.array([(n.onset_s, n.offset_s, n.pitch) for n in notes], np.float64)
     assert faults(rows_of(sends), right, 2 * step_s) == []
 
