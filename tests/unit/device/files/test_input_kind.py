@@ -112,6 +112,7 @@ KINDS = {
     "list of Synthesia": b'<?xml version="1.0"?>\n<SynthesiaMetadata Version="1">',
     "project of a music program in a ZIP": zipped("project.xml", "metadata.xml"),
     "ringtone": b"MMMD" + bytes(40),
+    "ringtone of a phone": b"melo" + (512).to_bytes(4, "big") + bytes(40),
     "song of a tracker": b"Extended Module: a tune" + bytes(40),
     "music of a game": b"MUS\x1a" + bytes(40),
     "web page": b"\n<!DOCTYPE html><html>MThd</html>",
@@ -237,8 +238,10 @@ def test_midi_behind_other_bytes_is_known_by_its_header_whatever_its_name(
         b'{"header": {"ppq": 480}}',
         '0, 0, Header, 1, 2, 480\r\n1, 0, Title_t, "F\u00fcr Elise"\r\n'.encode("utf-16"),
         "Für Elise ".encode() * 500,
+        b"melody of the right hand: c e g\n",
+        b"MMMDCCC is a number\n",
     ],
-    ids=["Humdrum", "LilyPond", "mf2t", "JSON", "UTF-16", "cut in a character"],
+    ids=["Humdrum", "LilyPond", "mf2t", "JSON", "UTF-16", "cut in a character", "melody", "a number"],
 )
 @pytest.mark.parametrize("name", ["a.krn", "a.txt", "a.wav"])
 def test_a_text_is_named_as_one_and_not_to_be_converted_as_a_sound(tmp_path: Path, name: str, content: bytes) -> None:
