@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,21 @@ BYTES_A_SECOND = 4 * 48_000
 """Bytes of a second of sound at the usual rate. The other files are small beside it."""
 
 
+FINISHED_S = 60.0
+"""A recording is finished if no file in it has changed for this many seconds. Its files are not read again then."""
+_State = tuple[int, int]
+"""The inode of a recording's folder, and the time in nanoseconds at which a file was last made or removed in it."""
+
+
 class Library:
-    """Lists and deletes the recordings in `folder`, which may not exist yet."""
+    """Lists and deletes the recordings in `folder`, which may not exist yet.
+
+    What is known of a finished recording is kept, so that a page that asks every few seconds costs no reading of files.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._finished: dict[str, tuple[_State, dict[str, Any]]] = {}
 
     def shown(self, current: str | None) -> dict[str, Any]:
         """Return the recordings, the newest first, and the seconds of sound for which the disk has room.
@@ -41,11 +52,23 @@ class Library:
         number, length in seconds, size in bytes, time of beginning (None if unknown), and whether it holds sound.
         `current` is the number of the recording that is being made, or None.
         """
-        found = sorted((path.name for path in self._there() if NUMBER.fullmatch(path.name)), key=int)
+        there = self._there()
+        # threads may ask at the same time, so the dict is exchanged and never changed
+        kept = {number: known for number, known in self._finished.items() if there.get(number) == known[0]}
+        recordings = []
+        for number in sorted(there, key=int, reverse=True):
+            if number in kept:
+                one = kept[number][1]
+            else:
+                one, finished = _read(self.folder / number)
+                if finished and number != current:
+                    kept[number] = there[number], one
+            recordings.append(one)
+        self._finished = kept
         return {
             "folder": str(self.folder),
             "current": current,
-            "recordings": [self._one(self.folder / name) for name in reversed(found)],
+            "recordings": recordings,
             "room_s": self._room_s(),
         }
 
@@ -77,43 +100,53 @@ class Library:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_durably(self.folder / number / BEGAN, now.encode(), PRIVATE)
 
-    def _there(self) -> list[Path]:
-        try:
-            return [path for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink()]
-        except OSError:
-            return []
+    def _there(self) -> dict[str, _State]:
+        """Return the number and the state of each recording. Links are left out."""
+        found: dict[str, _State] = {}
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if NUMBER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                    with contextlib.suppress(OSError):
+                        state = entry.stat(follow_symlinks=False)
+                        found[entry.name] = state.st_ino, state.st_mtime_ns
+        return found
 
     def _room_s(self) -> float:
         above = next((path for path in (self.folder, *self.folder.parents) if path.is_dir()), Path("/"))
         return max(0.0, (shutil.disk_usage(above).free - KEPT_FREE) / BYTES_A_SECOND)
 
-    def _one(self, folder: Path) -> dict[str, Any]:
-        began: str | None = None
-        with contextlib.suppress(OSError, ValueError):
-            began = datetime.fromisoformat(read_small(folder / BEGAN).decode("ascii")).isoformat()
-        files = _plain_files(folder)
-        sound = SOUND in files
-        seconds = _sound_s(folder / SOUND) if sound else _last_note_s(folder / NOTES) if NOTES in files else 0.0
-        return {
-            "number": folder.name,
-            "sound": sound,
-            "seconds": round(seconds, 1),
-            "began": began,
-            "bytes": sum(files.values()),
-        }
+
+def _read(folder: Path) -> tuple[dict[str, Any], bool]:
+    """Return what is shown of the recording in `folder`, and whether it is finished."""
+    began: str | None = None
+    with contextlib.suppress(OSError, ValueError):
+        began = datetime.fromisoformat(read_small(folder / BEGAN).decode("ascii")).isoformat()
+    files = _plain_files(folder)
+    sound = SOUND in files
+    seconds = _sound_s(folder / SOUND) if sound else _last_note_s(folder / NOTES) if NOTES in files else 0.0
+    shown = {
+        "number": folder.name,
+        "sound": sound,
+        "seconds": round(seconds, 1),
+        "began": began,
+        "bytes": sum(file.st_size for file in files.values()),
+    }
+    # a folder without files may be one that this account cannot read now
+    changed_s = max((file.st_mtime for file in files.values()), default=None)
+    return shown, changed_s is not None and time.time() - changed_s > FINISHED_S
 
 
-def _plain_files(folder: Path) -> dict[str, int]:
-    """Return the name of each plain file in `folder` and its size in bytes. Links and pipes are left out.
+def _plain_files(folder: Path) -> dict[str, os.stat_result]:
+    """Return the name and the state of each plain file in `folder`. Links and pipes are left out.
 
     The result is empty if this account may not read the folder, or if it was just deleted.
     """
-    sizes: dict[str, int] = {}
+    files: dict[str, os.stat_result] = {}
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_file(follow_symlinks=False):
-                sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
-    return sizes
+                files[entry.name] = entry.stat(follow_symlinks=False)
+    return files
 
 
 def _sound_s(path: Path) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,13 @@ def recording(folder: Path, number: str, sound_s: float | None = 2.0) -> Path:
     else:
         (made / "capture.mid").write_bytes(b"MThd")
     return made
+
+
+def age(made: Path) -> None:
+    """Make the files of a recording as old as those of a finished one."""
+    past_s = time.time() - 2 * library_module.FINISHED_S
+    for file in made.iterdir():
+        os.utime(file, (past_s, past_s))
 
 
 def test_the_newest_comes_first_with_its_length_and_kind(tmp_path: Path) -> None:
@@ -64,6 +72,35 @@ def test_a_recording_that_was_cut_off_has_the_length_of_its_sound(tmp_path: Path
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     assert Library(tmp_path).shown(None)["recordings"][0]["seconds"] == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_finished_recording_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in ("001", "002", "003"):
+        age(recording(tmp_path, number))
+    recording(tmp_path, "004")
+    age(recording(tmp_path, "005"))
+    read: list[str] = []
+    real = library_module._plain_files
+
+    def counted(folder: Path) -> dict[str, os.stat_result]:
+        read.append(folder.name)
+        return real(folder)
+
+    monkeypatch.setattr(library_module, "_plain_files", counted)
+    monkeypatch.setattr(library_module, "read_small", lambda path: read.append(path.parent.name) or b"")
+    library = Library(tmp_path)
+    first = library.shown("005")
+    read.clear()
+    # 004 has just changed, and 005 is being made
+    assert library.shown("005")["recordings"] == first["recordings"]
+    assert set(read) == {"004", "005"}
+    read.clear()
+    library.delete("002", None)
+    recording(tmp_path, "002", 1.0)
+    library.delete("003", None)
+    shown = library.shown("005")["recordings"]
+    assert [(one["number"], one["seconds"]) for one in shown[-2:]] == [("002", 1.0), ("001", 2.0)]
+    assert set(read) == {"002", "004", "005"}
 
 
 def test_without_a_folder_there_is_no_recording(tmp_path: Path) -> None:
