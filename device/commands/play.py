@@ -51,7 +51,7 @@ _IN = _OUT = FilePath()
     "--count-in",
     type=int,
     metavar="N",
-    help="N even onsets are the count-in; 0: there is none. [follow: four on one key, if there are any]",
+    help="N even notes are the count-in; 0: there is none. [follow: four on one key, if there are any]",
 )
 @click.option(
     "--upbeat",

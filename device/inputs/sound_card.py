@@ -35,7 +35,7 @@ from device.inputs.rest import Rest
 from device.inputs.source import Feed, Loss
 from device.ports.drivers import within_reason
 from device.ports.port import SOUND, choose
-from device.ports.sound_inputs import rates_of, sound_inputs
+from device.ports.sound_inputs import is_level, rates_of, sound_inputs
 from device.printable import count_of
 from device.settings.sections import DEFAULT_RATE, AudioSettings
 from device.status.faults import Faults
@@ -220,7 +220,7 @@ class SoundSource:
             return
         levels = np.abs(block)
         peak = float(levels[levels.argmax()])
-        if not math.isfinite(peak):
+        if not is_level(peak):
             self._faults.count("blocks that are no numbers")
             return
         if peak >= CLIPS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,16 @@ from device.system.quiet import quiet
 
 RATES = (8_000, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000)
 """Sample rates in Hz that are tried on an input. These are the usual rates of sound cards."""
+
+
+LOUDEST = 1e3
+"""Highest peak that is taken for sound, 60 dB above full scale. PortAudio never writes into the block of ALSA's null
+input, so what happens to be in memory there can be 740 dB."""
+
+
+def is_level(peak: float) -> bool:
+    """Return whether `peak` can be the peak of a sound. 1 is full scale."""
+    return math.isfinite(peak) and peak <= LOUDEST
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from device.ports.drivers import left_behind
 from device.ports.jack_clients import JackClients
 from device.ports.midi_ports import MidiPorts, PolledInput
 from device.ports.port import CLIENT, Port, SoundInput
-from device.ports.sound_inputs import portaudio, sound_inputs
+from device.ports.sound_inputs import is_level, portaudio, sound_inputs
 from device.system.quiet import quiet
 
 LISTEN_S = 0.4
@@ -59,7 +59,7 @@ class _Level:
         def take(data: bytes, frames: int, times: object, status: int) -> tuple[None, int]:
             block = np.frombuffer(data, np.float32)
             peak = float(np.abs(block).max(initial=0.0))
-            self._peak = max(self._peak, peak) if math.isfinite(peak) else self._peak
+            self._peak = max(self._peak, peak) if is_level(peak) else self._peak
             return None, pyaudio.paContinue
 
         self._stream: Any = None

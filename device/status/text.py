@@ -9,15 +9,15 @@ NOTES = 8
 METER_DB = (-60.0, 0.0)
 """Levels in dBFS at the two ends of the level meter."""
 DOUBTS = {
-    "silence": "no onset for {beats} beats",
-    "few onsets": "too few onsets so far",
-    "other tempo": "the onsets fit another tempo as well",
-    "other place": "the onsets fit another place in the beat as well",
-    "uneven": "the onsets fit no steady beat",
-    "count-in": "the onsets contradict the count-in",
+    "silence": "no note for {beats} beats",
+    "few onsets": "too few notes so far",
+    "other tempo": "the notes fit another tempo as well",
+    "other place": "the notes fit another place in the beat as well",
+    "uneven": "the notes fit no steady beat",
+    "count-in": "the notes contradict the count-in",
     "no pulses": "the MIDI clock sends no pulses",
 }
-"""Why the lock is low, in words, by the kind of doubt."""
+"""Why the lock is low, by the kind of doubt, in the words of the page (`doubts` in device/page/static/texts.js)."""
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
@@ -82,7 +82,7 @@ def beat(status: Status) -> str:
 
 
 def doubt_in_words(doubt: DoubtStatus) -> str:
-    """Return why the lock is low, such as "no onset for 6 beats"."""
+    """Return why the lock is low, such as "no note for 6 beats"."""
     return DOUBTS[doubt.kind].format(beats=doubt.beats)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import get_args
 
@@ -19,7 +21,7 @@ from device.commands import status
 from device.events import DoubtKind
 from device.status import live_view
 from device.status.schema import FILE, AudioStatus, DoubtStatus, HopStatus, MidiStatus, NoteStatus, Status, write_status
-from device.status.text import bar, doubt_in_words, note_name, one_line
+from device.status.text import DOUBTS, bar, doubt_in_words, note_name, one_line
 
 rich = pytest.importorskip("rich.console")
 
@@ -215,7 +217,18 @@ def test_why_the_lock_is_low_is_said_in_words(run_dir: Path, kind: DoubtKind) ->
     assert words in console.file.getvalue()
 
 
+def test_a_terminal_and_the_page_say_why_the_lock_is_low_in_the_same_words() -> None:
+    texts = (resources.files("device.page") / "static" / "texts.js").read_text(encoding="utf-8")
+    told = re.search(r"^  doubts: \{$(.*?)^  \},$", texts, re.M | re.S)
+    assert told is not None
+    of_the_page = {
+        kind.strip('"'): words[0].lower() + words[1:]
+        for kind, words in re.findall(r'^    ("[a-z -]+"|[a-z]+): "(.*)",$', told[1], re.M)
+    }
+    assert of_the_page == DOUBTS
+
+
 def test_a_silence_is_counted_in_beats_and_a_sure_lock_needs_no_words(run_dir: Path) -> None:
-    assert doubt_in_words(DoubtStatus("silence", 6)) == "no onset for 6 beats"
+    assert doubt_in_words(DoubtStatus("silence", 6)) == "no note for 6 beats"
     told(run_dir, PLAYING)
     assert "lock 83%\n" in lefthand().stdout

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from device.ports import watch
@@ -111,6 +113,15 @@ def test_a_port_that_comes_or_goes_is_seen_and_sound_is_closed_before_midi_is_op
     machine.sound = []
     assert looks.step()["sound_inputs"] == []
     machine.taken()
+
+
+def test_a_level_that_no_sound_can_have_is_not_shown() -> None:
+    pytest.importorskip("pyaudio")
+    opened: dict[str, Any] = {}
+    level = watch._Level(SimpleNamespace(open=lambda **given: opened.update(given) or object()), CARD)
+    for peak in (np.nan, np.inf, 1e37, 0.1):
+        opened["stream_callback"](np.full(8, peak, np.float32).tobytes(), 8, None, 0)
+    assert level.db() == -20.0
 
 
 def test_an_input_that_cannot_be_opened_is_looked_for_again(machine: Machine) -> None:
