@@ -203,8 +203,8 @@ def test_a_server_that_is_killed_and_started_again(tmp_path: Path, right_hand: P
         back_s = box.wait_until("playing", "", GRACE_S)
         in_time("JACK server there to playing", back_s, BACK_S)
         assert box.status.pid == pid
-        # a busy machine may lose it once more
-        assert box.status.faults["audio input lost"] >= 1
+        # both ports are gone, and the one that is missed first ends the session. A busy machine may lose one once more
+        assert {"audio input lost", "MIDI output lost"} & box.status.faults.keys(), box.status.faults
         until(lambda: opened(box) == before, GRACE_S, f"open files and clients as before: {before}")
         tape.say("again")
         until(lambda: struck(synth.received), PATIENCE_S, "a note")
