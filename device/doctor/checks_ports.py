@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from device.doctor.finding import Finding, broken, good, notice
+from device.doctor.finding import Finding, Place, broken, good, notice
 from device.doctor.machine import Machine
 from device.errors import PortKind, UserError
 from device.outputs.synth_link import is_synth
@@ -29,7 +29,7 @@ def check_sound(machine: Machine, config: Config) -> Finding:
         inputs = machine.sound_inputs(audio.input, audio.channel)
         port = choose(audio.input, [sound for sound, _ in inputs], SOUND)
     except UserError as error:
-        return broken(name, str(error))
+        return broken(name, str(error), place="inputs")
     rates = next(rates for sound, rates in inputs if sound == port)
     if audio.channel > port.channels:
         return broken(
@@ -67,21 +67,21 @@ def check_output(machine: Machine, config: Config) -> Finding:
     """Check that the left hand's MIDI output is connected, if the settings use one."""
     if not config.plays_midi:
         return good("MIDI out", "not used: the settings send no MIDI")
-    return _port("MIDI out", config.midi.output, machine.midi_outputs, OUTPUT)
+    return _port("MIDI out", config.midi.output, machine.midi_outputs, OUTPUT, "outputs")
 
 
 def check_heard(machine: Machine, config: Config) -> Finding:
     """Check that the MIDI output for the heard right hand is connected, if the settings name one."""
     if not config.midi.heard:
         return good("MIDI heard", "not used: the heard notes are not sent")
-    return _port("MIDI heard", config.midi.heard, machine.midi_outputs, OUTPUT)
+    return _port("MIDI heard", config.midi.heard, machine.midi_outputs, OUTPUT, "")
 
 
 def check_input(machine: Machine, config: Config) -> Finding:
     """Check that the right hand's MIDI input is connected, if the settings use one."""
     if not config.audio.is_midi:
         return good("MIDI in", "not used: the right hand comes as sound")
-    return _port("MIDI in", config.midi.input, machine.midi_inputs, INPUT)
+    return _port("MIDI in", config.midi.input, machine.midi_inputs, INPUT, "inputs")
 
 
 def check_synth(machine: Machine, config: Config) -> Finding:
@@ -116,8 +116,8 @@ def check_permissions(machine: Machine) -> Finding:
     return good("permissions", f"all {len(nodes)} devices in /dev/snd may be used")
 
 
-def _port(name: str, wanted: str, ports: Callable[[], list[Port]], kind: PortKind) -> Finding:
+def _port(name: str, wanted: str, ports: Callable[[], list[Port]], kind: PortKind, place: Place) -> Finding:
     try:
         return good(name, str(choose(wanted, ports(), kind)))
     except UserError as error:
-        return broken(name, str(error))
+        return broken(name, str(error), place=place)

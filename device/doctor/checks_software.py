@@ -44,7 +44,7 @@ def check_bundle(machine: Machine, config: Config | None) -> tuple[Finding, Bund
         # no speed limit here: `check_speed` checks it
         machine.self_test(bundle)
     except UserError as error:
-        return broken("bundle", str(error), "Flash the bundle again, or install lefthand again."), None
+        return broken("bundle", str(error), "Flash the bundle again, or install lefthand again.", "models"), None
     if choice.refused:
         return broken("bundle", f"{choice.refused[0]} {bundle.path} plays instead.", "Flash a good bundle."), bundle
     made = f"{bundle.manifest.name} {bundle.manifest.version} ({bundle.digest[:12]})"
@@ -82,6 +82,6 @@ def check_latency(machine: Machine, config: Config) -> Finding:
         return good("latency", "nothing is played")
     given = config.audio.latency_ms, config.midi.latency_ms, config.synth.latency_ms
     if measured is None and all(ms is None for ms in given):
-        return notice("latency", "Not measured, so notes may come late.", "Run `lefthand calibrate`.")
+        return notice("latency", "Not measured, so notes may come late.", "Run `lefthand calibrate`.", "calibration")
     when = f", measured {measured.measured}" if measured is not None else ", from the settings"
     return good("latency", f"notes are sent early by: {', '.join(leads)}{when}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from device.doctor.finding import Finding, broken, good, notice
+from device.doctor.finding import Finding, Place, broken, good, notice
 from device.doctor.machine import Machine
 from device.status.schema import STALE_S
 
@@ -80,7 +80,7 @@ def check_disk(machine: Machine) -> Finding:
     folder = machine.state_dir()
     free_mb = machine.free_bytes(folder) // 2**20
     remedy = f"Remove old recordings, or see `sudo du -xh {folder} | sort -h | tail`."
-    return _amount("disk", free_mb, LEAST_DISK_MB, LITTLE_DISK_MB, remedy)
+    return _amount("disk", free_mb, LEAST_DISK_MB, LITTLE_DISK_MB, remedy, "recordings")
 
 
 def check_clock(machine: Machine) -> Finding:
@@ -103,7 +103,9 @@ def check_service(machine: Machine) -> Finding:
     installed = unit.get("LoadState") == "loaded"
     if installed and unit.get("ActiveState") == "failed":
         result = unit.get("Result", "unknown")
-        return broken("service", f"lefthand.service has failed ({result}).", "See `journalctl -u lefthand -n 20`.")
+        return broken(
+            "service", f"lefthand.service has failed ({result}).", "See `journalctl -u lefthand -n 20`.", "log"
+        )
     if told is None:
         if not installed:
             return good("service", "not installed; `lefthand run` starts it by hand")
@@ -115,18 +117,20 @@ def check_service(machine: Machine) -> Finding:
     if age_s > STALE_S:
         return broken("service", f"Process {status.pid} has reported nothing for {age_s:.0f} s.", "Restart the box.")
     if status.state == "waiting":
-        return notice("service", f"{status.message}.", "Playing starts when it is connected.")
+        return notice("service", f"{status.message}.", "Playing starts when it is connected.", "inputs")
     restarts = unit.get("NRestarts", "0")
     if restarts != "0":
-        return notice("service", f"{status.message}; restarted {restarts} times.", "See `journalctl -u lefthand`.")
+        return notice(
+            "service", f"{status.message}; restarted {restarts} times.", "See `journalctl -u lefthand`.", "log"
+        )
     return good("service", f"{status.state}: {status.message}")
 
 
-def _amount(name: str, free_mb: int, least: int, little: int, remedy: str) -> Finding:
+def _amount(name: str, free_mb: int, least: int, little: int, remedy: str, place: Place = "") -> Finding:
     if free_mb < least:
-        return broken(name, f"{free_mb} MB are free, at least {least} are needed.", remedy)
+        return broken(name, f"{free_mb} MB are free, at least {least} are needed.", remedy, place)
     if free_mb < little:
-        return notice(name, f"Only {free_mb} MB are free.", remedy)
+        return notice(name, f"Only {free_mb} MB are free.", remedy, place)
     return good(name, f"{free_mb} MB are free")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from chromium import Chromium
 from demo_site import DemoSite, until
 from selenium.webdriver.support.select import Select
 
+from device.doctor.finding import Place
 from device.settings.choices import KEYS
 
 
@@ -170,9 +171,42 @@ def test_confidence_says_what_it_does_and_takes_effect(site: DemoSite, setup: Ch
 def test_the_doctor_shows_its_findings_with_remedies(setup: Chromium) -> None:
     setup.press("examine")
     until(lambda: len(setup.all("#findings li b")) > 5, "the findings are shown")
-    levels = [item.get_attribute("class") for item in setup.all("#findings li")]
-    assert levels == sorted(levels, key=["broken", "notice", "good"].index)
-    assert all(item.text for item in setup.all("#findings li.broken"))
+    levels = [item.get_attribute("class") for item in setup.all("#findings > li")]
+    assert levels == sorted(levels, key=["broken", "notice", "good"].index) and levels.count("good") == 1
+    assert all(item.text for item in setup.all("#findings > li"))
+    # what is in order is one line until it is opened
+    assert not any(item.is_displayed() for item in setup.all("#findings details li"))
+    setup.script("document.querySelector('#findings summary').click()")
+    assert all(item.is_displayed() for item in setup.all("#findings details li"))
+
+
+def test_what_needs_something_comes_first_and_leads_to_where_it_can_be_done(setup: Chromium) -> None:
+    names = [*get_args(Place)[1:], ""]
+    one = {"level": "broken", "text": "It is `so`.", "remedy": "Run `this`."}
+    found = [{"name": "well", "level": "good", "text": "in order", "remedy": "", "place": ""}]
+    found += [{**one, "name": f"name {place}", "place": place} for place in names]
+    setup.script("at('findings').replaceChildren(...findings(arguments[0]))", found)
+    items = setup.all("#findings > li")
+    assert items[-1].text == "In order: 1 other check" and len(items) == len(names) + 1
+    # a command is named only where the page has no place for it
+    assert ["Run this." in item.text for item in items[:-1]] == [place == "" for place in names]
+    assert [element.text for element in items[-2].find_elements("css selector", "code")] == ["so", "this"]
+    for number, place in enumerate(names[:-1]):
+        setup.script("location.hash = 'setup'; show('setup')")
+        setup.script("document.querySelectorAll('#findings a')[arguments[0]].click()", number)
+        view, id_ = setup.script("return PLACES[arguments[0]]", place)
+        setup.shown(view)
+        assert setup.script("return location.hash") == f"#{view}"
+        in_sight = (
+            "const box = at(arguments[0]).getBoundingClientRect(); return box.top < innerHeight && box.bottom > 0"
+        )
+        assert setup.script(in_sight, id_), place
+
+
+def test_a_box_in_order_says_so_in_one_line(setup: Chromium) -> None:
+    found = [{"name": name, "level": "good", "text": "well", "remedy": "", "place": ""} for name in "abc"]
+    setup.script("at('findings').replaceChildren(...findings(arguments[0]))", found)
+    assert setup.at("findings").text == "Everything is in order (3 checks)"
 
 
 def test_a_box_that_was_never_set_up_says_why_and_is_set_up_here(tmp_path: Path, browser: Chromium) -> None:

@@ -208,11 +208,51 @@ at("examine").addEventListener("click", async () => {
   at("findings").replaceChildren(make("li", T.examining));
   const said = await order({look: "doctor"});
   at("examine").disabled = false;
-  const order_ = ["broken", "notice", "good"];
-  const found = said ? said.look.findings.sort((a, b) => order_.indexOf(a.level) - order_.indexOf(b.level)) : [];
-  at("findings").replaceChildren(...found.map(({name, level, text, remedy}) => {
-    const item = make("li", undefined, level);
-    item.append(make("b", `${T.levels[level]}: ${name}`), text, make("em", remedy));
-    return item;
-  }));
+  at("findings").replaceChildren(...(said ? findings(said.look.findings) : []));
 });
+
+// where the owner can do something about a finding: the view, and what is to be seen and to have the focus there
+const PLACES = {inputs: ["setup", "inputs"], outputs: ["setup", "outputs"], calibration: ["setup", "calibrate"],
+  recordings: ["recordings", "tapes"], models: ["system", "slots"], log: ["system", "log"]};
+
+function goTo(name, id) {
+  show(name);
+  location.hash = name;
+  at(id).scrollIntoView({block: "center"});
+  (at(id).querySelector("input:checked, input, button") ?? at(id)).focus({preventScroll: true});
+}
+
+// a sentence of the box, in which `…` is a command for a terminal
+function sentence(tag, text) {
+  const element = make(tag);
+  element.append(...text.split("`").map((part, i) => (i % 2 ? make("code", part) : part)));
+  return element;
+}
+
+// what needs something comes first. What is in order is one line, which opens
+function findings(all) {
+  const of = (level) => all.filter((one) => one.level === level), rest = of("good");
+  const items = [...of("broken"), ...of("notice")].map(({name, level, text, remedy, place}) => {
+    const item = make("li", undefined, level);
+    item.append(make("b", `${T.levels[level]}: ${name}`), sentence("span", text));
+    if (PLACES[place]) {
+      const link = make("a", T.places[place]);
+      link.href = "#" + PLACES[place][0];
+      link.addEventListener("click", (event) => { event.preventDefault(); goTo(...PLACES[place]); });
+      item.append(link);
+    } else if (remedy) item.append(sentence("em", remedy));
+    return item;
+  });
+  if (rest.length) {
+    const item = make("li", undefined, "good"), more = make("details"), list = make("ul");
+    more.append(make("summary", (items.length ? T.restGood : T.allGood)(rest.length)), list);
+    list.append(...rest.map(({name, text}) => {
+      const one = make("li");
+      one.append(make("b", name), sentence("span", text));
+      return one;
+    }));
+    item.append(more);
+    items.push(item);
+  }
+  return items;
+}

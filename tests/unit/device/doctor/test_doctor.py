@@ -53,6 +53,28 @@ def test_a_damaged_bundle_is_broken_and_leaves_nothing_to_time(machine: Paper, t
     says(checks_software.check_speed(machine, bundle), "notice", "without a bundle")
 
 
+def test_a_fault_that_the_page_can_mend_names_the_place_there(machine: Paper, tmp_path: Path) -> None:
+    machine.inputs, machine.outputs = [], []
+    machine.free = 0
+    machine.measured = None
+    settings = config()
+    found = {
+        finding.name: finding.place
+        for finding in (
+            checks_ports.check_sound(machine, settings),
+            checks_ports.check_output(machine, settings),
+            checks_software.check_bundle(machine, config(config_with_bundle(tmp_path / "gone")))[0],
+            checks_software.check_latency(machine, settings),
+            checks_system.check_disk(machine),
+            checks_software.check_runtime(machine),
+        )
+    }
+    assert found == {
+        "sound": "inputs", "MIDI out": "outputs", "bundle": "models", "latency": "calibration", "disk": "recordings",
+        "runtime": "",
+    }  # fmt: skip
+
+
 def config_with_bundle(path: Path) -> str:
     return f'[audio]\ninput = "USB"\n[midi]\noutput = "Piano"\n[play]\nbundle = "{path}"\n'
 
@@ -330,7 +352,7 @@ def test_the_command_prints_a_line_a_check_and_ends_as_it_found(
     assert 'NOT MIDI out     There is no MIDI output "Piano"' in ran.stdout
     told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
     assert told["broken"] == 1
-    assert {"name", "level", "text", "remedy"} == set(told["findings"][0])
+    assert {"name", "level", "text", "remedy", "place"} == set(told["findings"][0])
 
 
 def test_a_program_that_prints_no_utf_8_is_understood_as_far_as_it_goes() -> None:
