@@ -219,6 +219,16 @@ def test_nothing_comes_from_elsewhere_and_nothing_is_refused_by_the_policy(site:
     assert not [line for line in page.driver.get_log("browser") if line["level"] == "SEVERE"]
 
 
+def test_a_sentence_begins_with_a_capital_letter_and_a_path_stays_as_it_is(page: Chromium) -> None:
+    shown = page.script(
+        "return arguments[0].map((message) => { status({state: 'waiting', message, tempo: null, beat: null, "
+        "lock: null, chord: null, audio: {level_db: null}, steering: null}); "
+        "return [at('message').textContent, getComputedStyle(at('message'), '::first-letter').textTransform]; })",
+        ["waiting for it", "/etc/lefthand.toml: no"],
+    )
+    assert shown == [["Waiting for it", "none"], ["/etc/lefthand.toml: no", "none"]]
+
+
 def test_a_name_with_markup_is_shown_as_text(site: DemoSite, page: Chromium) -> None:
     name = "<img src=x onerror=window.hit=1><b>piano</b>"
     shown = page.script(

@@ -82,7 +82,7 @@ def test_what_the_box_waits_for_is_said_where_its_ports_are_chosen(setup: Chromi
         "const waiting = {...latest, state: 'waiting', message: 'waiting for a piano', steering: null};"
         "status(waiting); return document.getElementById('waits').textContent"
     )
-    assert said == "waiting for a piano"
+    assert said == "Waiting for a piano"
     setup.shown("waits", False)
 
 
@@ -214,12 +214,15 @@ def test_a_box_that_was_never_set_up_says_why_and_is_set_up_here(tmp_path: Path,
         site.until(lambda status: status.state == "waiting", "it waits")
         browser.open(f"{site.address}/#setup", site.cookie, "setup")
         browser.says("problem", "[audio] input is missing")
+        # an owner who knows no settings file is told what to do in the words of the page
+        assert "Choose below" in browser.at("problem").text
         until(lambda: browser.all("#inputs label") and browser.all("#outputs label"), "the ports are listed")
         for group in ("inputs", "outputs"):
             browser.script("document.querySelector(arguments[0]).click()", f"#{group} label input")
         browser.press("use")
         site.until(lambda status: status.state == "playing", "it plays")
         browser.shown("problem", False)
+        assert "Choose below" not in browser.script("return at('problem').textContent")
         stored = json.loads((site.state / "changes.json").read_text())
         assert {change["key"] for change in stored["files"][str(site.settings)]} == {"input", "output"}
 
@@ -234,7 +237,7 @@ def test_a_note_a_calibration_and_a_switch_are_asked_for_and_their_state_is_show
     setup.press("calibrate")
     setup.says("error", "no instrument that could be calibrated")
     setup.press("learn")
-    setup.says("learn-says", "press the switch")
+    setup.says("learn-says", "Press the switch")
     setup.says("learn", "End")
     setup.press("learn")
     setup.says("learn-says", "it was ended")

@@ -211,7 +211,7 @@ def test_a_note_tries_an_output_and_a_foot_switch_is_learnt_by_pressing_it(
         until(lambda receiver=receiver: not down_after(receiver.received), GRACE_S, "its end")
         browser.says("note-says", "was sent")
     browser.press("learn")
-    browser.says("learn-says", "press the switch")
+    browser.says("learn-says", "Press the switch")
 
     def pressed(holds: Callable[[], bool]) -> bool:
         # the process that waits for the press, or a new session, opens the port a moment later

@@ -17,7 +17,7 @@ const errand = (kind) => (latest && latest.errand && latest.errand.kind === kind
 const runs = (kind) => Boolean(errand(kind) && errand(kind).state === "running");
 
 function says(id, now) {
-  const text = now ? (now.state === "failed" ? T.failed(now.text) : now.text) : "";
+  const text = now ? (now.state === "failed" ? T.failed(now.text) : capital(now.text)) : "";
   if (at(id).textContent !== text) at(id).textContent = text;
 }
 

@@ -80,6 +80,9 @@ function make(tag, text, name) {
   return element;
 }
 
+// a sentence of the box with a capital letter at its beginning. A path such as /etc/lefthand.toml stays as it is
+function capital(text) { return text.slice(0, 1).toUpperCase() + text.slice(1); }
+
 function complain(text) {
   at("error").textContent = text;
   at("error").hidden = false;
@@ -119,7 +122,7 @@ function status(now) {
   away(false);
   for (const follow of follows) follow(now);
   const steering = now.steering;
-  at("message").textContent = steering && steering.counting_in ? T.counting : now.message;
+  at("message").textContent = steering && steering.counting_in ? T.counting : capital(now.message);
   // what is connected may have another name than the settings give
   at("elsewhere").hidden = now.state !== "waiting";
   at("tempo").textContent = now.tempo === null ? "–" : Math.round(now.tempo);

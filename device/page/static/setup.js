@@ -57,7 +57,8 @@ follows.push((now) => {
 function waits() {
   const on = Boolean(latest && latest.state === "waiting" && at("problem").hidden);
   at("waits").hidden = !on;
-  if (at("waits").textContent !== (on ? latest.message : "")) at("waits").textContent = on ? latest.message : "";
+  const text = on ? capital(latest.message) : "";
+  if (at("waits").textContent !== text) at("waits").textContent = text;
 }
 
 async function read() {
@@ -66,7 +67,8 @@ async function read() {
   settings = said.settings;
   const {values, problem, changed, overtaken, file} = settings;
   at("problem").hidden = !problem;
-  at("problem").textContent = problem;
+  const {audio = {}, midi = {}, play = {}} = values, silent = !midi.output && play.sound !== "synth";
+  at("problem").replaceChildren(...(problem && (!audio.input || silent) ? [make("b", T.chooseFirst)] : []), problem);
   waits();
   for (const field of fields()) {
     if (isOwners(field)) continue;
