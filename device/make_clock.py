@@ -26,7 +26,7 @@ MOST_COUNT_IN = 16
 
 
 class TimedFile(Protocol):
-    """Describes what a file clock needs of a MIDI file. `device.files.midi_file.MidiInput` provides it."""
+    """Describes what a file clock needs of a MIDI file. `device.files.midi.file.MidiInput` provides it."""
 
     @property
     def tempo_map(self) -> TempoMap:

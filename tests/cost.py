@@ -191,7 +191,7 @@ def _play(tape: Path, paced: bool) -> None:
     from device.assemble import engine_of
     from device.files.play import play_sound
     from device.files.real_time import RealTime, at_once
-    from device.files.sound_file import SoundFile
+    from device.files.sound.file import SoundFile
     from device.hearing.resample import Hops
     from device.live.monitor import memory_mb
     from device.settings.config import parse_config

@@ -33,9 +33,9 @@ from numpy.typing import NDArray
 
 from device.clock.tempo_map import TICKS_PER_BEAT, TempoMap
 from device.events import Event, Note, NoteEnded, NoteHeard, Send
-from device.files.midi_file import read_midi, sent_notes
-from device.files.notes_csv import read_notes
-from device.files.sound_file import SoundFile
+from device.files.midi.file import read_midi, sent_notes
+from device.files.results.notes_csv import read_notes
+from device.files.sound.file import SoundFile
 from device.recording.capture import KEYS, NOTES, SENT, SOUND, CaptureSettings, how_captured
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from device.events import Note
-from device.files.render import render
+from device.files.results.render import render
 
 FOLDER = Path(__file__).parents[1] / "demo"
 SCORE, SOUND = FOLDER / "right-hand.txt", FOLDER / "right-hand.flac"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from device.demo.demo_opening import SETTINGS
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from device.system.child import end_child, python_module
 
 END_S = 10.0

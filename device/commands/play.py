@@ -13,8 +13,8 @@ from device.commands.options import FiniteRange, KeyOfPiano, WholeRange
 from device.commands.play_from_file import counts, from_file
 from device.commands.play_request import Request
 from device.files.input_present import check_present, check_single
-from device.files.result_writer import OUTPUT_KINDS
-from device.files.results import Outputs
+from device.files.results.outputs import Outputs
+from device.files.results.writer import OUTPUT_KINDS
 from device.make_clock import FILE_MODES
 from device.printable import printable
 from device.settings.choices import (

@@ -18,18 +18,18 @@ from device.commands.beat_source import beat_sources, metre_source
 from device.commands.play_request import Request
 from device.engine import Engine, Player
 from device.errors import UserError, missing_extra
-from device.files.hands import about_hands
 from device.files.input_kind import is_midi
-from device.files.midi_file import MidiInput, read_midi, sent_notes
-from device.files.midi_notes import Part
+from device.files.midi.file import MidiInput, read_midi, sent_notes
+from device.files.midi.hands import about_hands
+from device.files.midi.notes import Part
 from device.files.midi_run import captured_end, play_midi
 from device.files.performance import Performance
 from device.files.play import Progress, measured_tuning, play_sound
 from device.files.real_time import at_once
-from device.files.report import BundleName
-from device.files.result_writer import ResultWriter
-from device.files.results import Outputs
-from device.files.sound_file import SoundFile
+from device.files.results.outputs import Outputs
+from device.files.results.report import BundleName
+from device.files.results.writer import ResultWriter
+from device.files.sound.file import SoundFile
 from device.flash.preflight import preflight
 from device.following.follow_clock import FollowClock
 from device.following.look_ahead import beats_before, has_count_in

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from device.hearing.resample import Hops
 from device.inputs.sound_card import QUEUE_S, SILENT
 from device.inputs.source import Feed, Loss

@@ -6,24 +6,13 @@ from pathlib import Path
 
 from device.errors import UserError
 from device.files.foreign_kinds import foreign_form, foreign_kind, is_text
-from device.files.midi_bytes import HEADER_WITHIN
-from device.files.ogg_links import starts_late
+from device.files.midi.bytes import HEADER_WITHIN
+from device.files.sound.heads import SOUND_HEADS
+from device.files.sound.ogg_links import starts_late
 
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
-_SOUND_HEADS = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RIFX", b"RF64", b"BW64")
-"""First bytes of FLAC, Ogg, MP3 with a tag, AIFF, CAF, AU, big-endian WAV and long WAV files."""
 _MIDI_HEADER = b"MThd\x00\x00\x00\x06"
 """First bytes of a MIDI file. A container may stand before them."""
-_MATROSKA = b"\x1a\x45\xdf\xa3"
-"""First bytes of a Matroska or WebM file."""
-
-
-def is_container(path: Path) -> bool:
-    """Return whether the file begins as one of a kind that may hold frames of an MP3 among other things."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    kinds = [kind for kind in _SOUND_HEADS if kind != b"ID3"]
-    return head.startswith((*kinds, b"RIFF", b"MThd", _MATROSKA)) or head[4:8] == b"ftyp"
 
 
 def is_midi(path: Path) -> bool:
@@ -35,7 +24,7 @@ def is_midi(path: Path) -> bool:
         head = file.read(12)
     if head.startswith(b"MThd") or (head[:4] in (b"RIFF", b"RIFX") and head[8:] == b"RMID"):
         return True
-    is_sound = head.startswith(_SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp"
+    is_sound = head.startswith(SOUND_HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WAVE") or head[4:8] == b"ftyp"
     if is_sound and foreign_form(head) is None:
         return False
     if (kind := foreign_kind(path)) is not None:

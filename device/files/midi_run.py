@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from device.engine import Engine, TimedAction
 from device.events import NoteEnded, NoteHeard
-from device.files.midi_file import events
-from device.files.midi_notes import LONGEST_S, Part
+from device.files.midi.file import events
+from device.files.midi.notes import LONGEST_S, Part
 from device.files.performance import Performance
 from device.files.play import DueActions, Progress, timed_step
 from device.files.real_time import at_once

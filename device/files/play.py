@@ -13,7 +13,7 @@ from device.events import NoteEnded, NoteHeard
 from device.files.input_end import Feed, end_input
 from device.files.performance import Performance
 from device.files.real_time import at_once
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from device.hearing.features import Features, FeatureSpec, Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from device.engine import TimedAction
 from device.errors import UserError
 from device.events import Beat, Event, Note, NoteEnded, NoteHeard, Send
-from device.files import notes_csv
+from device.files.results import notes_csv
 from device.inputs.source import Loss
 from device.recording import actions_csv, losses_csv
 from device.recording.capture import ACTIONS, BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, SENT, SOUND, CaptureSettings

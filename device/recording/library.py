@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UserError
-from device.files.wav_header import read_wav_header
+from device.files.sound.wav_header import read_wav_header
 from device.recording.capture import ACTIONS, BEATS, HOW, KEYS, LOSSES, MEMORY, NOTES, NUMBER, SENT, SOUND
 from device.recording.recorder import KEPT_FREE
 from device.system.durable_files import PRIVATE, write_durably

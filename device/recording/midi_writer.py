@@ -1,6 +1,6 @@
 """Writes MIDI messages into a MIDI file as they come.
 
-`device.files.unfinished_midi` can read a file that has no end yet.
+`device.files.midi.unfinished` can read a file that has no end yet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import mido
 
 from device.clock.tempo_map import DEFAULT_US_PER_QUARTER, TICKS_PER_BEAT, TempoMap
 from device.events import Send
-from device.files.unfinished_midi import END_OF_TRACK, UNKNOWN_LENGTH
+from device.files.midi.unfinished import END_OF_TRACK, UNKNOWN_LENGTH
 from device.recording.folder import GrowingFile
 
 TICKS = TempoMap(TICKS_PER_BEAT)

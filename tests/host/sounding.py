@@ -13,7 +13,7 @@ import jack
 import numpy as np
 
 from device.events import Note
-from device.files.render import render
+from device.files.results.render import render
 
 LENGTH_S = 0.6
 FADE_S = 0.05

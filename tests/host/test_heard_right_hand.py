@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rig import PATIENCE_S, Ensemble, down_after, until
 
-from device.files.notes_csv import read_notes
+from device.files.results.notes_csv import read_notes
 
 SETTINGS = """
 [audio]

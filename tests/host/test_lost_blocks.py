@@ -13,7 +13,7 @@ import pytest
 from jackserver import RATE
 from rig import HERE, Instrument, Process
 
-from device.files.notes_csv import read_notes
+from device.files.results.notes_csv import read_notes
 
 pytestmark = pytest.mark.quiet
 

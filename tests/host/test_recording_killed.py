@@ -15,8 +15,8 @@ from jackserver import JackServer, jack_server
 from rig import PATIENCE_S, Ensemble, Process, Service, until
 from scenes import KEYS, SCALE, SOUND, play_until_struck, scale
 
-from device.files.midi_file import read_midi
-from device.files.notes_csv import read_notes
+from device.files.midi.file import read_midi
+from device.files.results.notes_csv import read_notes
 
 SINCE_S = 1.2
 """Seconds from the last note to the kill: what is older than a second must be on the disk."""

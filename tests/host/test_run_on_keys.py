@@ -12,8 +12,8 @@ import pytest
 from rig import PATIENCE_S, Ensemble, Process, down_after, until
 
 from device.events import Note
-from device.files.midi_file import read_midi
-from device.files.notes_csv import read_notes
+from device.files.midi.file import read_midi
+from device.files.results.notes_csv import read_notes
 
 SETTINGS = """
 [audio]

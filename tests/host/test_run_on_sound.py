@@ -17,8 +17,8 @@ from jackserver import PERIOD, RATE
 from rig import PATIENCE_S, THREADS, Ensemble, Process, until
 
 from device.events import Note
-from device.files.midi_file import read_midi
-from device.files.notes_csv import read_notes
+from device.files.midi.file import read_midi
+from device.files.results.notes_csv import read_notes
 from tests.pace import TIMED, in_time
 
 pytestmark = pytest.mark.quiet

@@ -19,7 +19,7 @@ import soxr
 from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.events import Note
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from device.hearing.features import Samples
 from training.hearing_figures.measure import listen
 from training.hearing_figures.metronomes import BAR, METRONOMES

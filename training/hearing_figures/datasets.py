@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 
 from device.errors import UserError
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from training.hearing_figures.takes import Take
 from training.note_scores import Notes
 

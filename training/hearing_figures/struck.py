@@ -8,7 +8,7 @@ import numpy as np
 
 from device.errors import UserError
 from device.events import Note
-from device.files.render import render
+from device.files.results.render import render
 from device.hearing.features import Samples
 from device.system.paths import soundfonts
 

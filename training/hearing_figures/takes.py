@@ -17,8 +17,8 @@ from device.bundles.bundle import Bundle
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_file import notes_of
-from device.files.midi_notes import Part
+from device.files.midi.file import notes_of
+from device.files.midi.notes import Part
 from device.files.midi_run import play_midi
 from device.hearing.features import Samples
 from device.make_clock import make_clock

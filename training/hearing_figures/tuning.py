@@ -20,7 +20,7 @@ from device.assemble import hearing_of
 from device.bundles.bundle import Bundle, default_bundle
 from device.events import Note
 from device.files.play import measured_tuning
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from training.hearing_figures.beeps import DEMO
 from training.hearing_figures.measure import listen
 from training.hearing_figures.robustness import detuned

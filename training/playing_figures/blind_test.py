@@ -17,7 +17,7 @@ import numpy as np
 
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_file import notes_of
+from device.files.midi.file import notes_of
 from training.accompanist.data import seconds_of
 from training.playing_figures.held_out import BY_KEYS, PLAIN_VELOCITY, HeldOut, excerpt, write_ogg
 from training.playing_figures.measure import SCORE_TEMPO

@@ -25,7 +25,7 @@ from device.clock.step import Step
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_notes import Part
+from device.files.midi.notes import Part
 from device.files.midi_run import play_midi
 from device.files.performance import Performance
 from device.following.follow_clock import FollowClock

@@ -14,7 +14,7 @@ import click
 
 from device.bundles.bundle import Bundle
 from device.events import Note
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from device.following.follow_clock import FollowClock
 from device.settings.choices import SPLIT
 from training.playing_figures.by_ear import PLACES, Ear

@@ -14,7 +14,7 @@ import numpy as np
 from device.assemble import left_hand_of
 from device.bundles.bundle import Bundle
 from device.engine import Engine
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from device.files.midi_run import play_midi
 from device.files.performance import Performance
 from device.following.follow_clock import FollowClock

@@ -11,7 +11,7 @@ import soundfile
 
 from device.bundles.bundle import Bundle
 from device.events import Hand, Note
-from device.files.mix import write_mix
+from device.files.results.mix import write_mix
 from training.accompanist.data import seconds_of
 from training.corpora.pieces import HandLabel, Notes, Piece
 from training.playing_figures.by_ear import Ear

@@ -20,9 +20,9 @@ import numpy as np
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
 from device.events import Note, Send
-from device.files.midi_file import events, notes_of
+from device.files.midi.file import events, notes_of
 from device.files.performance import Performance
-from device.files.piano_roll import DPI, draw
+from device.files.results.piano_roll import DPI, draw
 from device.recording.capture import KEYS, SOUND
 from training.accompanist.data import seconds_of
 from training.corpora.pieces import HandLabel, load_pieces

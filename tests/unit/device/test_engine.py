@@ -15,7 +15,7 @@ from device.clock.meter import Meter
 from device.clock.step import Step
 from device.engine import TRIED_KEYS, TRIED_S, Engine
 from device.events import Note, NoteEnded, NoteHeard, Send
-from device.files.midi_notes import Part
+from device.files.midi.notes import Part
 from device.files.midi_run import play_midi
 from device.files.performance import Performance
 from device.left_hand.performer import Move, Strike

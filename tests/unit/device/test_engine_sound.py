@@ -15,7 +15,7 @@ from device.assemble import hearing_of
 from device.engine import Engine
 from device.files.performance import Performance
 from device.files.play import play_sound
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 from device.make_clock import Mode, make_clock

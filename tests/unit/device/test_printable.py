@@ -22,7 +22,7 @@ from device.cli import main
 from device.commands.slot import contents
 from device.doctor.finding import broken
 from device.errors import UnavailableError, UserError
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from device.ports.port import Port, choose
 from device.printable import printable
 from device.service.journal import PrintableFormatter

@@ -12,8 +12,8 @@ import mido
 from device.assemble import left_hand_of
 from device.clock.step import Clock, Step
 from device.events import Send
-from device.files.midi_file import MidiInput, read_midi
-from device.files.midi_notes import Part
+from device.files.midi.file import MidiInput, read_midi
+from device.files.midi.notes import Part
 from device.files.performance import Performance
 from device.left_hand.player import LeftHand
 from device.settings.choices import AS_THE_NET_PLAYS

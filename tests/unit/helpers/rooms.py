@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-LEAST_FILES = {"device": 120, "training": 75, "export": 15, "deploy": 25}
+LEAST_FILES = {"device": 120, "training": 75, "export": 15, "deploy": 25, "device/files": 35}
 """Least number of Python files in each package. A test that finds fewer has looked in the wrong place."""
 NO_ROOM = {"utils", "common", "helpers", "misc", "base"}
 """Forbidden names: a room with such a name has no subject."""
@@ -84,6 +84,24 @@ DEVICE_FILES = {
     "stream_time": Row(),
     "version": Row(),
 }
+FILES_ROOMS = {
+    "sound": Row("", "input_present"),
+    "midi": Row("", "input_present"),
+    "results": Row("midi sound", "performance"),
+}
+"""The rooms inside `device/files`, and below the files beside them."""
+FILES_FILES = {
+    "__init__": Row(),
+    "play": Row("sound", "input_end performance real_time"),
+    "midi_run": Row("midi", "performance play real_time"),
+    "input_end": Row("", "performance"),
+    "performance": Row(),
+    "real_time": Row(),
+    "input_kind": Row("midi sound", "foreign_kinds"),
+    "foreign_kinds": Row(),
+    "input_present": Row("", "near_names"),
+    "near_names": Row(),
+}
 TRAINING_ROOMS = {
     "corpora": Row("", "options"),
     "pianos": Row("", "options"),
@@ -115,8 +133,12 @@ TRAINING_FILES = {
     "demo": Row(),
     "resamplers": Row(),
 }
-TABLES = {"device": (DEVICE_ROOMS, DEVICE_FILES), "training": (TRAINING_ROOMS, TRAINING_FILES)}
-DATA_FOLDERS = {"device": {"bundles/default", "page/static"}, "training": {"fits"}}
+TABLES = {
+    "device": (DEVICE_ROOMS, DEVICE_FILES),
+    "device/files": (FILES_ROOMS, FILES_FILES),
+    "training": (TRAINING_ROOMS, TRAINING_FILES),
+}
+DATA_FOLDERS = {"device": {"bundles/default", "page/static"}, "device/files": set(), "training": {"fits"}}
 """Folders below a package that hold data and no code."""
 
 
@@ -127,10 +149,13 @@ def files_of(package: str) -> list[Path]:
     return found
 
 
-def place_of(path: Path) -> str:
-    """Return the room that holds a file, or the file's own name if it is in no room."""
-    parts = path.relative_to(ROOT).parts
-    return parts[1] if len(parts) > 2 else path.stem
+def place_of(path: Path, package: str = "") -> str:
+    """Return the room of a package that holds a file, or the file's own name if it is in no room.
+
+    Without a name, `package` is the folder at the top level that holds the file.
+    """
+    parts = path.relative_to(ROOT / (package or path.relative_to(ROOT).parts[0])).parts
+    return parts[0] if len(parts) > 1 else path.stem
 
 
 @cache
@@ -160,11 +185,12 @@ def arrows_of(package: str) -> dict[tuple[str, str], list[str]]:
     """Return (importing room, imported room) -> lines with the import. Imports within a room are left out."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in files_of(package):
-        place = place_of(path)
+        place = place_of(path, package)
         for line, name in imports_of(path):
-            parts = name.split(".")
-            if parts[0] == package and len(parts) > 1 and parts[1] != place:
-                found[place, parts[1]].append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+            inside = name.removeprefix(f"{package.replace('/', '.')}.")
+            other = inside.partition(".")[0]
+            if inside != name and other != place:
+                found[place, other].append(f"{path.relative_to(ROOT)}:{line} imports {name}")
     return found
 
 

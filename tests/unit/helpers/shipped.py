@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from device.bundles.bundle import Bundle, default_bundle
 from device.events import Note, NoteEnded, NoteHeard
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops
 

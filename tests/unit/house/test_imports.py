@@ -141,7 +141,8 @@ def test_a_live_box_loads_nothing_that_reads_files_of_music() -> None:
     modules = "import sys; print(*sorted(sys.modules))"
     loaded = set(python(f"import device.service.daemon, device.commands.run; {modules}").split())
     assert {"device.live.session", "device.recording.recorder"} <= loaded
-    assert not loaded & {f"device.files.{name}" for name in ("play", "midi_run", "midi_file", "sound_file", "hands")}
+    readers = ("play", "midi_run", "midi.file", "midi.hands", "sound.file")
+    assert not loaded & {f"device.files.{name}" for name in readers}
 
 
 def test_a_live_box_loads_no_mail_library_for_the_version_of_mido() -> None:

@@ -18,7 +18,7 @@ from typing import get_args
 import pytest
 
 from device.status.faults import Fault
-from tests.unit.helpers.rooms import DEVICE_ROOMS, LEAST_FILES, ROOT, TRAINING_ROOMS, files_of, place_of, python
+from tests.unit.helpers.rooms import DEVICE_ROOMS, LEAST_FILES, ROOT, TABLES, files_of, place_of, python
 
 # faults
 
@@ -195,7 +195,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 def test_the_map_names_every_room_once() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = Counter(re.findall(r"^\| `([\w/.]+)` \|", text, re.MULTILINE))
-    rooms = {f"device/{room}" for room in DEVICE_ROOMS} | {f"training/{room}" for room in TRAINING_ROOMS}
+    rooms = {f"{package}/{room}" for package, (rooms_of_it, _) in TABLES.items() for room in rooms_of_it}
     assert {row: number for row, number in rows.items() if row in rooms} == dict.fromkeys(rooms, 1)
     folders = {row for row in rows if "/" in row and not row.endswith(".py")}
     assert not {folder for folder in folders if not (ROOT / folder).is_dir()}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from training.demo import BEATS_A_BAR, LEAD_S, MOST_JITTER_S, RATE, SCORE, SOUND, TEMPO, perform, read_score
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from device.bundles.bundle import Bundle, default_bundle
 from device.errors import UserError
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from training.corpora.pieces import HandLabel, Piece, load_pieces
 from training.experiments.seeds.data import Song, roll_of_keys, song_of
 from training.experiments.seeds.setup import CHORALES, SEEDS

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from training.experiments.music_generation import figures as diary
 from training.experiments.seeds.figures import EXAMPLE, measured
 from training.hearing_figures.report import page

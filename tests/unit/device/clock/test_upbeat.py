@@ -13,7 +13,7 @@ from device.clock.meter import Meter
 from device.clock.step import Clock, Step
 from device.clock.upbeat import beats_to_bar, upbeat_of_counts
 from device.errors import UserError
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from device.following.follow_clock import FollowClock
 from device.make_clock import make_clock
 

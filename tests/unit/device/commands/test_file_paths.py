@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from device.bundles.bundle import Bundle
 from device.cli import main
 from device.errors import BundleError
-from device.files import results
-from device.files.replacing import replacing
+from device.files.results import outputs
+from device.files.results.replacing import replacing
 from tests.unit.helpers.midi_bytes import clean
 
 
@@ -123,7 +123,7 @@ def test_a_file_that_somebody_protected_is_not_replaced(tmp_path: Path, monkeypa
     kept.chmod(0o444)
     # the superuser may write everywhere, and would not be refused
     monkeypatch.setattr(
-        results.os, "access", lambda path, mode: mode != os.W_OK or bool(Path(path).stat().st_mode & 0o200)
+        outputs.os, "access", lambda path, mode: mode != os.W_OK or bool(Path(path).stat().st_mode & 0o200)
     )
     refused(lefthand("play", tmp_path / "a.mid", "--notes", kept), "kept.csv is write-protected")
     assert kept.read_text() == "mine"

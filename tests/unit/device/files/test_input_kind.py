@@ -16,7 +16,7 @@ import pytest
 from device.errors import UserError
 from device.files.foreign_kinds import foreign_kind
 from device.files.input_kind import is_midi
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from tests.unit.helpers.midi_bytes import clean
 
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE score-partwise PUBLIC "-//x">\n<score-partwise version="4.0">'

@@ -16,11 +16,11 @@ from device.clock.file_clock import FileClock
 from device.clock.step import Clock, Step
 from device.engine import Engine
 from device.events import Note, NoteEnded, NoteHeard
-from device.files.midi_notes import Part
+from device.files.midi.notes import Part
 from device.files.midi_run import LONGEST_SILENCE_S, play_midi
 from device.files.performance import Performance
 from device.files.play import play_sound
-from device.files.sound_file import SoundFile
+from device.files.sound.file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops

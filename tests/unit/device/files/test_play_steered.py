@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from device.cli import main
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 
 TICKS, BARS = 480, 12
 STEP = TICKS // 4

@@ -16,8 +16,8 @@ from device.cli import main
 from device.commands.play_request import Request
 from device.events import Note
 from device.files.play import measured_tuning
-from device.files.render import render
-from device.files.sound_file import SoundFile
+from device.files.results.render import render
+from device.files.sound.file import SoundFile
 from device.hearing.features import FeatureSpec, Samples
 from device.hearing.pipeline import Hearing
 from device.hearing.resample import Hops

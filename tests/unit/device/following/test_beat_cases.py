@@ -13,10 +13,10 @@ import pytest
 
 from device.engine import Engine
 from device.events import Beat, Note
-from device.files.midi_file import read_midi
-from device.files.midi_notes import Part
+from device.files.midi.file import read_midi
+from device.files.midi.notes import Part
 from device.files.midi_run import play_midi
-from device.files.notes_csv import read_notes
+from device.files.results.notes_csv import read_notes
 from device.make_clock import make_clock
 from tests.unit.helpers.plays import HOP_S, fresh_left_hand
 

@@ -11,7 +11,7 @@ import pytest
 from device.assemble import hearing_of, left_hand_of
 from device.engine import Engine
 from device.events import LOWEST_KEY, Beat, Note
-from device.files.render import render
+from device.files.results.render import render
 from device.hearing.beeps import FALLING_WAITS, LOWEST_BEEP, PURE_WAITS, TRUSTED_NOTES, WATCHED_FRAMES, Beeps
 from device.hearing.resample import Hops
 from device.make_clock import make_clock

@@ -7,7 +7,7 @@ import pytest
 
 from device.assemble import hearing_of
 from device.events import LOWEST_KEY, Note
-from device.files.render import render
+from device.files.results.render import render
 from device.hearing.beeps import Beeps
 from device.hearing.false_strokes import Certainty
 from device.hearing.gate import Gate

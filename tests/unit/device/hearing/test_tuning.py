@@ -9,7 +9,7 @@ import pytest
 
 from device.assemble import hearing_of
 from device.events import Note
-from device.files.render import render
+from device.files.results.render import render
 from device.hearing import tuning
 from device.hearing.features import Features, FeatureSpec
 from device.hearing.resample import Hops

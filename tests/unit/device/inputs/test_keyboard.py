@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device.events import LONGEST_KEY_S, UNRELEASED_S, NoteEnded, NoteHeard
-from device.files.midi_file import events, read_midi
+from device.files.midi.file import events, read_midi
 from device.inputs import keyboard
 from device.inputs.echoes import Echoes
 from device.inputs.keyboard import Keys

@@ -16,7 +16,7 @@ from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_notes import Part
+from device.files.midi.notes import Part
 from device.files.midi_run import play_midi
 from device.left_hand.memory_file import FILE, keep_memory, read_memory
 from device.left_hand.phrase_memory import KEPT, PhraseMemory

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from device.errors import UserError
 from device.events import Note, Send
-from device.files import unfinished_midi
-from device.files.midi_file import notes_of, read_midi, write_midi
-from device.files.notes_csv import header, offset, read_notes, row
-from device.files.sound_file import SoundFile
+from device.files.midi import unfinished
+from device.files.midi.file import notes_of, read_midi, write_midi
+from device.files.results.notes_csv import header, offset, read_notes, row
+from device.files.sound.file import SoundFile
 from device.left_hand.performer import Performer, Strike
 from device.live.monitor import open_files
 from device.recording import wav_writer
@@ -99,12 +99,12 @@ def test_a_note_that_a_panic_ends_at_its_start_is_no_long_note_in_any_file(tmp_p
 
 @given(st.binary(max_size=60))
 def test_a_track_without_a_length_ends_before_anything_that_is_not_an_event(tail: bytes) -> None:
-    assume(b"MTrk" not in tail)  # another track follows: `device.files.midi_bytes` reads such a file as it is
+    assume(b"MTrk" not in tail)  # another track follows: `device.files.midi.bytes` reads such a file as it is
     head = b"MThd" + (6).to_bytes(4) + b"\0\1\0\1\3\xc0" + b"MTrk" + b"\xff" * 4
     note = b"\x10\x90\x3c\x40\x10\x80\x3c\x00"
-    whole = unfinished_midi.complete(head + note + tail)
+    whole = unfinished.complete(head + note + tail)
     track = whole[len(head) :]
-    assert track.startswith(note) and track.endswith(unfinished_midi.END_OF_TRACK)
+    assert track.startswith(note) and track.endswith(unfinished.END_OF_TRACK)
     assert int.from_bytes(whole[len(head) - 4 : len(head)]) == len(track)
 
 

@@ -13,9 +13,9 @@ from device.clock.meter import Meter
 from device.engine import Engine
 from device.errors import UserError
 from device.events import Note
-from device.files.notes_csv import read_notes, write_notes
 from device.files.play import play_sound
-from device.files.sound_file import SoundFile
+from device.files.results.notes_csv import read_notes, write_notes
+from device.files.sound.file import SoundFile
 from device.hearing.resample import Hops
 from device.inputs.source import Loss
 from device.live.opening import Opener

@@ -17,10 +17,10 @@ from device.clock.step import Step
 from device.engine import Engine
 from device.errors import UserError
 from device.events import KEYS, Note, NoteEnded
-from device.files.midi_file import sent_notes, write_midi
-from device.files.notes_csv import read_notes, write_notes
+from device.files.midi.file import sent_notes, write_midi
 from device.files.play import play_sound
-from device.files.sound_file import SoundFile
+from device.files.results.notes_csv import read_notes, write_notes
+from device.files.sound.file import SoundFile
 from device.hearing.features import FeatureSpec
 from device.hearing.gate_spec import GateSpec
 from device.hearing.pipeline import Hearing

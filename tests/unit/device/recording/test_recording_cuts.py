@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from device.errors import UserError
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from device.recording.capture import how_captured
 from device.recording.capture_writer import CaptureWriter, InputEnd
 from device.recording.folder import CaptureFolder

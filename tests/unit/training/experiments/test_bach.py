@@ -13,7 +13,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from training.__main__ import main
 from training.experiments.bach import figures, net
 from training.experiments.bach.corpus import Chorale4, Vocabulary, choose, count_tokens, described, token_of

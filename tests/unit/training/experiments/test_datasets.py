@@ -18,7 +18,7 @@ from click.testing import CliRunner
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 from device.errors import UserError
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from training.__main__ import main
 from training.experiments.older_transcribers.cache import LabelledRecording
 from training.experiments.older_transcribers.fit import Normal

@@ -20,7 +20,7 @@ from keras import ops
 
 from device.errors import UserError
 from device.events import Note
-from device.files.midi_file import read_midi
+from device.files.midi.file import read_midi
 from tests.unit.helpers.songs import invented
 from training.__main__ import main
 from training.experiments.music_generation import figures
