@@ -97,6 +97,11 @@ class ClosingChord:
                 self._last = chord
         self._before = plan.chord, plan.age_steps
 
+    @property
+    def answers_silence(self) -> bool:
+        """Whether the closing chord answers a player who has let go, and no ending was asked for."""
+        return self.closed and not self.with_player and self._stops_at is None
+
     def take_back(self) -> None:
         """Record that no key of the closing chord could be struck."""
         self.closed = False

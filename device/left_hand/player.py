@@ -38,6 +38,8 @@ SHORTEST_STEPS = 2
 A key that clashes by a semitone with the melody, that is struck again, or that one hand cannot hold is released at
 once. So are all keys if the hand rests.
 """
+CHORD_BEATS = 2
+"""Beats for which a strike of the closing chord's keys may serve as the closing chord where the player has let go."""
 _Choice = TypeVar("_Choice", Style, float, int)
 
 
@@ -200,6 +202,8 @@ class LeftHand:
         self._start_fill(step)
         closes = self._closing.at(plan, step, self._ending.at_home, self._slowing.now)
         over = self._closing.closed or plan.ends
+        if closes and self._closing.answers_silence and self._has_closed(plan, step):
+            return Move(None, [], [], None)
         if not (self._rests or over or self._texture.named) and self._figures.has(step.meter):
             return self._figure_move(plan, step)
         if over and not closes and self._closing.with_player and plan.top is None:
@@ -221,6 +225,23 @@ class LeftHand:
         pedal = gesture.pedal if pressed or gesture.pedal != "change" else None
         strikes = self._strikes(sorted(set(pressed)), plan, step)
         return Move(None, strikes, sorted(before - set(self._fingers.down)), pedal)
+
+    def _has_closed(self, plan: Plan, step: Step) -> bool:
+        """Return whether the closing chord of `plan` need not be struck, because it sounds since a moment ago.
+
+        The latest strike, at most `CHORD_BEATS` ago, had two tones of the chord. All keys that are down belong to the
+        chord, and the lowest is its root. These keys then sound as the closing chord.
+        """
+        down = self._fingers.down
+        if plan.chord is None or not down or self._fingers.lingering:
+            return False
+        newest = max(self._struck_at.get(key, -1) for key in down)
+        struck = {key % 12 for key in down if self._struck_at.get(key, -1) == newest}
+        recent = step.index - newest <= CHORD_BEATS * step.meter.steps_per_beat
+        tones = {key % 12 for key in down}
+        return (
+            recent and len(struck) >= 2 and tones <= set(plan.chord.classes) and down[0] % 12 == plan.chord.classes[0]
+        )
 
     def _figure_move(self, plan: Plan, step: Step) -> Move:
         """Return the move at `step` as a figure of the bank asks for it, without the name of the chord."""

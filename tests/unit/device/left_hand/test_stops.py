@@ -78,6 +78,18 @@ def test_when_the_player_stops_the_left_hand_ends_with_a_held_chord(tmp_path: Pa
     assert max(off for _, off, _ in played) <= stopped + STOP_BEATS + RING_BEATS + 1
 
 
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_a_chord_that_was_just_struck_becomes_the_last_chord_and_is_not_struck_again(
+    tmp_path: Path, after: int
+) -> None:
+    struck = [*bars(6), *bars(1, 6)[:after]]
+    stopped = (struck[-1][0] + struck[-1][1]) / TICKS
+    played = notes(sent(tmp_path, struck, "block"))
+    last = [note for note in played if note[0] > stopped]
+    assert len(last) >= 2 and len({on for on, _, _ in last}) == 1
+    assert all(off - on >= RING_BEATS for on, off, _ in last)
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rest=st.integers(5, 14), after=st.integers(1, 5))
 def test_after_a_rest_it_listens_a_beat_or_two_and_enters_on_a_beat(tmp_path: Path, rest: int, after: int) -> None:
