@@ -43,8 +43,7 @@ class EvenCounts:
     be chords, which have the same keys: a melody above a key that is struck again and again is no count-in. An echo may
     follow each count. With `any_key` even onsets on different keys count as well. After about `MOST_BEFORE` other notes
     no count-in is found any more. With `goes_on` a count-in goes on as long as its key is struck again at the next
-    beat, and its last `wanted` counts count. Without it, counts that are chords are music if the same chord comes once
-    more a beat later (`are_music`).
+    beat, and its last `wanted` counts count.
     """
 
     def __init__(self, wanted: int, any_key: bool, goes_on: bool = False) -> None:
@@ -60,12 +59,6 @@ class EvenCounts:
         self._others = 0
         self.counts: list[float] | None = None
         """Times in seconds of the `wanted` counts, with a missing one filled in. None until they have been found."""
-        self.are_music = False
-        """Whether the counts were chords, and the same chord was struck a beat after them: it is an accompaniment."""
-        self._chord: frozenset[int] = frozenset()
-        """The keys of the counts, without overtones, if they are chords; empty if they are single keys."""
-        self._struck_again: set[int] = set()
-        """The keys that were struck a beat after the counts."""
         self.further = 0
         """Number of notes after the counts that go on with them: on their key, each a beat later."""
         self._goes_further = True
@@ -82,7 +75,6 @@ class EvenCounts:
                 return True
         if self.counts is not None or self._others > MOST_BEFORE + self._wanted:
             self._count_further(onset_s, pitch)
-            self._compare(onset_s, pitch)
             self.maybe = self.counts is not None and onset_s - self.counts[-1] < SAME_COUNT_S and pitch in self._by_key
             return False
         if all(abs(onset_s - known) >= SAME_ONSET_S for known in self._onsets):
@@ -97,28 +89,7 @@ class EvenCounts:
         first = min(times[0] for times in self._by_key.values())
         self.maybe = len(self._by_key[pitch]) > 1 or onset_s - first < SAME_COUNT_S or self._any_key
         self._others += 1
-        if self.counts is not None and not self._any_key and not self._goes_on:
-            beside_s = _beside_s(self.counts)
-            chords = [self._keys_beside(count_s, beside_s, pitch).keys() for count_s in self.counts]
-            others = frozenset(chords[0]).intersection(*chords)
-            self._chord = others | {pitch} if others else others
         return self.counts is not None
-
-    @property
-    def notes(self) -> list[tuple[float, int]]:
-        """Return time in seconds and key of each note that was heard up to the last count, and of its chord."""
-        return self._notes
-
-    def _compare(self, onset_s: float, pitch: int) -> None:
-        """Compare a note after the counts with their chord, if it comes a beat after them: see `are_music`."""
-        if self.counts is None or not self._chord or self.are_music:
-            return
-        beats = (onset_s - self.counts[-1]) / _beat_s(self.counts)
-        if beats < 1 + EVEN:
-            self._notes.append((onset_s, pitch))
-        if abs(beats - 1) <= EVEN:
-            self._struck_again.add(pitch)
-            self.are_music = self._chord <= self._struck_again
 
     def _count_further(self, onset_s: float, pitch: int) -> None:
         """Count a note after the counts in `further`, if it goes on with them and all others since then did too."""

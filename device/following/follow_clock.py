@@ -7,7 +7,6 @@ limit; an onset that comes early brings its step forward. The time of a step tha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -49,11 +48,11 @@ class FollowClock:
     """Gives the steps of a grid that follows the player.
 
     `count_in`: N even onsets are N felt beats, and a bar starts one beat after the last; None: four even onsets on one
-    key or chord are such a count-in (a chord only if it is not struck a fifth time), and anything else is music; 0:
-    everything is music. `tempo` is a hint in felt beats a minute, without which one onset is no count-in. It raises
-    UserError outside 20 to 400. `max_drift` is the largest share by which the tempo may differ from the counted or
-    tapped one, or from `tempo` if there was no count-in; None: any. `upbeat` is the length in felt beats of the music
-    before its first bar; None: as the counts or the notes suggest.
+    key or chord are such a count-in, and anything else is music; 0: everything is music. `tempo` is a hint in felt
+    beats a minute, without which one onset is no count-in. It raises UserError outside 20 to 400. `max_drift` is the
+    largest share by which the tempo may differ from the counted or tapped one, or from `tempo` if there was no
+    count-in; None: any. `upbeat` is the length in felt beats of the music before its first bar; None: as the counts or
+    the notes suggest.
     """
 
     def __init__(
@@ -187,13 +186,6 @@ class FollowClock:
         """Use the start of a right-hand note: see `Clock.hear`."""
         if self._is_count(onset_s, decided_s, pitch):
             return
-        if self._counts is not None and self._counts.are_music and not self.tempo_held:
-            self._begin_without_count_in(self._counts.notes, decided_s - onset_s)
-            return
-        self._follow(onset_s, decided_s, pitch)
-
-    def _follow(self, onset_s: float, decided_s: float, pitch: int) -> None:
-        """Use the start of a note that is no count."""
         onset = self._heard.hear(onset_s, pitch)
         if onset is None:
             return
@@ -270,18 +262,6 @@ class FollowClock:
             return True
         self._counting = self._counts.maybe
         return self._counts.counts is not None and self._counts.maybe
-
-    def _begin_without_count_in(self, notes: Sequence[tuple[float, int]], delay_s: float) -> None:
-        """Hear all `notes`, (onset in seconds, pitch), again as music: the counts that were found were none.
-
-        The notes are decided `delay_s` seconds after their onsets. The steps that were given stay as they are.
-        """
-        index, told_s, taps = self._index, self._told_s, self._taps
-        self.reset()
-        self._index, self._told_s, self._taps = index, told_s, taps
-        self._counts, self._counting = None, False
-        for onset_s, pitch in sorted(notes):
-            self._follow(onset_s, onset_s + delay_s, pitch)
 
     def _start_free(self, onset_s: float, pitch: int = 0) -> None:
         """Start without a count-in: any place in the bar, and any tempo near the hint or the usual one."""

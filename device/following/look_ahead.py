@@ -42,7 +42,7 @@ def beats_before(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list
     """
     beats = _beats(clock, notes)
     steady = next((i for i in range(len(beats) - STEADY_BEATS) if _is_steady(beats[i : i + STEADY_BEATS + 1])), None)
-    if steady is None or clock.counted_in:
+    if steady is None or beats[steady].counted:
         return None
     first_s = notes[0][0]
     length_s = median(
@@ -73,7 +73,9 @@ def has_count_in(notes: Sequence[tuple[float, int]], count_in: int | None) -> bo
     counts = EvenCounts(wanted, any_key=count_in is not None)
     for onset_s, pitch in notes:
         counts.hear(onset_s, pitch)
-    return counts.counts is not None and not counts.are_music
+        if counts.counts is not None:
+            return True
+    return False
 
 
 def _beats(clock: FollowClock, notes: Sequence[tuple[float, int]]) -> list[Step]:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from device.clock.meter import Meter
 from device.clock.step import Step
 from device.following.follow_clock import FollowClock
-from device.following.look_ahead import has_count_in
 
 FOUR = Meter(4, 4)
 HEARD_S = 0.05
@@ -274,63 +273,6 @@ def test_quick_counts_may_be_rolled_chords() -> None:
         for pitch, later_s in ((60, 0.0), (67, 0.14)):
             onset_s = 1.0 + beat_s * count + later_s
             clock.hear(onset_s, onset_s + HEARD_S, pitch)
-    assert clock.counted_in
-
-
-CHORD = (60, 64, 67)
-
-
-@pytest.mark.parametrize(
-    ("counts", "fifth", "is_count_in"),
-    [
-        (CHORD, CHORD, False),
-        (CHORD, (60, 65, 69), True),
-        (CHORD, (67,), True),
-        ((60,), (60,), True),
-        ((60,), CHORD, True),
-        ((60, 72), (60, 72), True),
-    ],
-    ids=["a chord again", "another chord", "a key of it", "a key again", "a chord with the key", "with its overtone"],
-)
-def test_counts_that_are_chords_are_music_if_the_chord_goes_on(
-    counts: tuple[int, ...], fifth: tuple[int, ...], is_count_in: bool
-) -> None:
-    clock = FollowClock(FOUR)
-    notes = [(1.0 + 0.6 * place, pitch) for place in range(4) for pitch in counts] + [(3.4, pitch) for pitch in fifth]
-    for onset_s, pitch in notes:
-        clock.hear(onset_s, onset_s + HEARD_S, pitch)
-    assert clock.counted_in is is_count_in
-    assert (clock.found_count_in_s is not None) is is_count_in
-    assert has_count_in(notes, None) is is_count_in
-
-
-def test_repeated_chords_that_begin_a_piece_are_followed_from_their_first_on() -> None:
-    """The chords are eighths. As counts they would give twice the tempo."""
-    clock = FollowClock(FOUR)
-    notes = []
-    for eighth in range(96):
-        bass = (60, 65, 67, 62)[eighth // 8 % 4]
-        keys = (bass, bass + 4, bass + 7) if eighth % 4 else (bass, bass + 4, bass + 7, bass + 16)
-        notes += [(1.0 + 0.3 * eighth, key) for key in keys]
-    steps: list[Step] = []
-    for now_s in np.arange(0.0, 28.0, 0.016):
-        while notes and notes[0][0] + HEARD_S <= now_s:
-            onset_s, pitch = notes.pop(0)
-            clock.hear(onset_s, onset_s + HEARD_S, pitch)
-        while (step := clock.due(float(now_s))) is not None:
-            assert step.time_s >= now_s - 1e-9
-            steps.append(step)
-    assert [step.index for step in steps] == list(range(len(steps)))
-    assert all(later.time_s > earlier.time_s for earlier, later in pairwise(steps))
-    assert np.median(np.diff([step.time_s for step in steps if step.is_beat and step.time_s > 8])) > 0.5
-
-
-def test_with_a_held_tempo_the_chords_remain_a_count_in() -> None:
-    clock = FollowClock(FOUR)
-    for place in range(5):
-        clock.hold_tempo(place == 4)
-        for pitch in CHORD:
-            clock.hear(1.0 + 0.6 * place, 1.0 + 0.6 * place + HEARD_S, pitch)
     assert clock.counted_in
 
 
