@@ -139,6 +139,24 @@ def test_the_output_that_another_phone_has_chosen_is_checked_unless_one_is_chose
     assert seen == ["one", "two", "one", "one", "two"]
 
 
+def test_the_port_between_programs_is_listed_last_and_said_to_be_no_instrument(setup: Chromium) -> None:
+    until(lambda: setup.all("#outputs input:checked"), "the output is listed")
+    seen = setup.script(
+        """const names = ['Midi Through:Midi Through Port-0 14:0 [ALSA]', 'Digital Piano [ALSA]'];
+        for (const label of document.querySelectorAll('#inputs label, #outputs label')) label.remove();
+        ports({sound_inputs: [], midi_inputs: names.map((name) => ({name, arrived: false})),
+          midi_outputs: names.map((name) => ({name}))});
+        return ['inputs', 'outputs'].map((id) => [...document.querySelectorAll(`#${id} label`)].map(
+          (label) => [label.querySelector('span').textContent, label.querySelector('small').textContent]))"""
+    )
+    through = "leads from program to program: no instrument is there"
+    for (first, word), (last, warning) in seen:
+        assert first == "Digital Piano [ALSA]"
+        assert word in {"", "nothing yet"}
+        assert last == "Midi Through:Midi Through Port-0 14:0 [ALSA]"
+        assert warning == through
+
+
 def test_a_key_that_was_changed_in_the_file_later_is_shown(site: DemoSite, setup: Chromium) -> None:
     before = site.settings.read_text(encoding="utf-8")
     site.asked({"set": {"midi": {"channel": 7}}})

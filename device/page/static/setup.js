@@ -134,6 +134,10 @@ function check(group) {
   checked[group] = wanted.value;
 }
 
+// Linux always has this port, which only leads from one program to another
+function isThrough(name) { return name.startsWith("Midi Through"); }
+function lastIfThrough(found) { return [...found].sort((a, b) => isThrough(a.name) - isThrough(b.name)); }
+
 function ports(found) {
   const seen = new Set(), open = latest ? [latest.audio.port, latest.midi.input, latest.midi.output] : [];
   const said = (label, text, on) => {
@@ -149,14 +153,15 @@ function ports(found) {
     label.querySelector("meter").value = level ?? -60;
     said(label, level === null ? T.closed : level > -50 ? T.arrives : T.quiet, level !== null && level > -50);
   }
-  for (const {name, arrived} of found.midi_inputs) {
+  for (const {name, arrived} of lastIfThrough(found.midi_inputs)) {
     const used = name === open[1], label = row(at("inputs"), "input", "midi:" + name, name, "midi");
     const recent = used && latest.heard.some((note) => note.age_s < 1);
-    said(label, arrived || recent ? T.arrives : T.quiet, arrived || recent);
+    said(label, arrived || recent ? T.arrives : isThrough(name) ? T.through : T.quiet, arrived || recent);
   }
-  for (const {name} of found.midi_outputs) {
+  for (const {name} of lastIfThrough(found.midi_outputs)) {
     const label = row(at("outputs"), "output", name, name, "midi");
-    said(label, name === open[2] || isChosen("output", name) ? T.inUse : "", name === open[2]);
+    const inUse = name === open[2] || isChosen("output", name);
+    said(label, isThrough(name) ? T.through : inUse ? T.inUse : "", name === open[2] && !isThrough(name));
   }
   for (const id of ["inputs", "outputs"]) {
     for (const label of at(id).querySelectorAll("label")) if (!seen.has(label)) label.remove();

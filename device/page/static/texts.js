@@ -95,6 +95,7 @@ window.TEXTS = {
   midiInput: "MIDI",
   none: "There is none: connect one.",
   inUse: "in use",
+  through: "leads from program to program: no instrument is there",
   closed: "no level now",
   arrives: "arrives",
   quiet: "nothing yet",
