@@ -10,9 +10,15 @@ from device.service.last_lines import MOST_CARRIED, MOST_LINES, LastLines
 
 def said(*lines: str, before: str = "[]") -> LastLines:
     kept = LastLines(before)
-    with kept:
-        for line in lines:
-            logging.getLogger("lefthand").warning("%s", line)
+    logger = logging.getLogger("lefthand")
+    # pytest keeps the lines that reach the root logger, and its processes cannot send half of a character to each other
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        with kept:
+            for line in lines:
+                logger.warning("%s", line)
+    finally:
+        logger.propagate = propagate
     return kept
 
 
