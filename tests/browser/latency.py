@@ -80,7 +80,7 @@ def latencies_ms(folder: Path, browser: Chromium, notes: int, seed: int = 1) -> 
         try:
             box.publish(Status("playing", "measuring", "", 1, "0", steering=SteeringStatus()))
             browser.open(site.address, site.cookie)
-            browser.says("message", "measuring")
+            browser.says("message", "Measuring")
             browser.script(WATCH)
             for number in range(notes):
                 for kind in found:
